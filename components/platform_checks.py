@@ -33,7 +33,7 @@ from components.platform_verification import verification_pod
 from components.preflight import image_packages, issuer
 from components.preflight.aws_pods import AwsTrial, aws_about, aws_pod
 from components.preflight.broker import VALUES_OF, broker_about, broker_pod
-from components.preflight.checks import Kind, cluster_document, pod_document
+from components.preflight.checks import CheckKind, cluster_document, pod_document
 from components.preflight.component_pods import with_own_files
 from components.preflight.existing_files import team_files
 from components.preflight.existing_secrets import ExistingSecret
@@ -138,7 +138,7 @@ class PlatformChecks:
         )
         pod = as_the_team_s(pod, args.helm_values)
         about = image_packages.about(self._images.airflow, args.airflow_version, needs)
-        return (self._preflight.check(pod_document(Kind.IMAGES, pod, about)),)
+        return (self._preflight.check(pod_document(CheckKind.IMAGES, pod, about)),)
 
     def dags(self, inputs: ReleaseInputs, after: Sequence[pulumi.Resource]) -> _Checked:
         """Fetch the DAGs once, or look for them in the image.
@@ -159,7 +159,7 @@ class PlatformChecks:
         )
         if login is not None:
             about |= {"login_key": login.setting, "login_name": login.secret}
-        return (self._preflight.check(pod_document(Kind.GIT, pod, about, wanted), after),)
+        return (self._preflight.check(pod_document(CheckKind.GIT, pod, about, wanted), after),)
 
     def _bundles(self, dags: Dags, inputs: ReleaseInputs, after: Sequence[pulumi.Resource]) -> _Checked:
         assert self._preflight is not None
@@ -173,7 +173,7 @@ class PlatformChecks:
                 setting = f"airflow:dagBundles[{index}].{'keySecret' if bundle.by_key else 'tokenSecret'}"
                 wanted = [ExistingSecret(name=bundle.secret, keys=bundle.secret_keys, setting=setting)]
                 about["login_name"] = bundle.secret
-            document = pod_document(Kind.GIT, pod, about, wanted)
+            document = pod_document(CheckKind.GIT, pod, about, wanted)
             checked.append(self._preflight.check(document, after, bundle.name))
         return tuple(checked)
 
@@ -183,7 +183,7 @@ class PlatformChecks:
             return ()
         pod = image_dags_pod(folder, self._values, self._images, said_of_all_pods(self._args.helm_values))
         about = image_dags_about(folder, self._images)
-        return (self._preflight.check(pod_document(Kind.DAGS, self._processor(pod), about), after),)
+        return (self._preflight.check(pod_document(CheckKind.DAGS, self._processor(pod), about), after),)
 
     def _processor(self, pod: Mapping[str, Any]) -> dict[str, Any]:
         return as_the_team_s(pod, self._args.helm_values, "dagProcessor")
@@ -194,7 +194,7 @@ class PlatformChecks:
             return ()
         about = database_about(logged_in(database, self._args.logins.used))
         wanted = _client_certificate(self._args.client_certificate)
-        return (self._preflight.check(pod_document(Kind.DATABASE, database_pod(job), about, wanted), after),)
+        return (self._preflight.check(pod_document(CheckKind.DATABASE, database_pod(job), about, wanted), after),)
 
     def broker(self, secret: pulumi.Input[str] | None, after: Sequence[pulumi.Resource]) -> _Checked:
         """Log in to a broker outside the stack, as a worker will. secret: name of the Secret with its URL."""
@@ -203,7 +203,7 @@ class PlatformChecks:
             return ()
         team = with_own_files(job_pod(args.helm_values), args.helm_values, VALUES_OF)
         pod = broker_pod(secret, self._values, self._images, team, RELEASE_NAME)
-        return (self._preflight.check(pod_document(Kind.BROKER, pod, broker_about(args.broker)), after),)
+        return (self._preflight.check(pod_document(CheckKind.BROKER, pod, broker_about(args.broker)), after),)
 
     def login(self, after: Sequence[pulumi.Resource]) -> _Checked:
         """Ask the issuer for its metadata, as the API server will when somebody logs in."""
@@ -212,7 +212,7 @@ class PlatformChecks:
             return ()
         url, team = args.oidc.issuer, with_own_files(job_pod(args.helm_values), args.helm_values, issuer.VALUES_OF)
         pod = issuer.issuer_pod(url, self._values, self._images, team, RELEASE_NAME)
-        return (self._preflight.check(pod_document(Kind.LOGIN, pod, issuer.issuer_about(url)), after),)
+        return (self._preflight.check(pod_document(CheckKind.LOGIN, pod, issuer.issuer_about(url)), after),)
 
     def aws(self, inputs: ReleaseInputs, in_aws: AwsAccess, after: Sequence[pulumi.Resource]) -> _Checked:
         """Try the place of task logs in S3 and the secrets in AWS, with the service accounts of the pods that use them.
@@ -227,7 +227,7 @@ class PlatformChecks:
             team = with_own_files(job_pod(args.helm_values), args.helm_values, trial.values_of)
             pod = aws_pod(trial, values, self._images, team, RELEASE_NAME)
             about = aws_about(trial, values, RELEASE_NAME, cluster)
-            document = pod_document(Kind.AWS, pod, about, _log_connection(args))
+            document = pod_document(CheckKind.AWS, pod, about, _log_connection(args))
             checked.append(self._preflight.check(document, after, trial.account))
         return tuple(checked)
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from components.chart_values.chart_defaults import chart_values, merged
 from components.chart_values.chart_parts import CELERY_WORKERS, part_value, running_parts
 from components.kube.any_form import MAPS
-from policy.model import UNKNOWN, Path, Resource, get, maps
+from policy.model import UNKNOWN, JudgedResource, Path, get, maps
 
 _RELEASE: Final = "kubernetes:helm.sh/v3:Release"
 _AIRFLOW_RELEASE: Final = "airflow:index:AirflowRelease"
@@ -30,12 +30,12 @@ class Component:
     """The number of pods: 1 if it cannot have several, 0 if it is not known."""
 
 
-def release_values(resource: Resource) -> Any:
+def release_values(resource: JudgedResource) -> Any:
     """Return the given values of any Helm release; None for another resource."""
     return resource.inputs.get("values") or {} if resource.type == _RELEASE else None
 
 
-def airflow_values(resource: Resource) -> dict[str, Any] | None:
+def airflow_values(resource: JudgedResource) -> dict[str, Any] | None:
     """Return the values of a release of the Airflow chart over the chart's defaults, as the templates see them.
 
     None for anything else, and if the values are not known at all. Nobody may change them.
@@ -43,23 +43,23 @@ def airflow_values(resource: Resource) -> dict[str, Any] | None:
     return resource.made_by(_airflow_values)
 
 
-def _airflow_values(resource: Resource) -> dict[str, Any] | None:
+def _airflow_values(resource: JudgedResource) -> dict[str, Any] | None:
     given = release_values(resource)
     if not isinstance(given, MAPS) or not _is_airflow(resource):
         return None
     return merged(chart_values(), given)
 
 
-def airflow_maps(resource: Resource) -> list[tuple[Path, Mapping[str, Any]]]:
+def airflow_maps(resource: JudgedResource) -> list[tuple[Path, Mapping[str, Any]]]:
     """Return every map in these values with its path."""
     return resource.made_by(_airflow_maps)
 
 
-def _airflow_maps(resource: Resource) -> list[tuple[Path, Mapping[str, Any]]]:
+def _airflow_maps(resource: JudgedResource) -> list[tuple[Path, Mapping[str, Any]]]:
     return list(maps(airflow_values(resource)))
 
 
-def _is_airflow(resource: Resource) -> bool:
+def _is_airflow(resource: JudgedResource) -> bool:
     chart = resource.inputs.get("chart")
     return resource.under(_AIRFLOW_RELEASE) or (isinstance(chart, str) and bool(_AIRFLOW_CHART.search(chart)))
 

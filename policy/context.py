@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from components.texts.unseen import hiding
-from policy.model import Resource
+from policy.model import JudgedResource
 
 ALLOWED_REGISTRIES: Final = Path(__file__).with_name("allowed-registries.txt")
 
@@ -79,7 +79,7 @@ class Context:
     of rules that the stack may break (`Rule.decidable`)."""
 
 
-def context_of(resources: Iterable[Resource], *, decided: Iterable[str] = ()) -> Context:
+def context_of(resources: Iterable[JudgedResource], *, decided: Iterable[str] = ()) -> Context:
     """Return the context of a stack.
 
     A stack is disposable if its database is a container of its own, nothing in it is protected (`airflow:protect` is

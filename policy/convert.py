@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from components.kube.any_form import MAPS, mapping
-from policy.model import UNKNOWN, RenderedObject, Resource, get
+from policy.model import UNKNOWN, JudgedResource, RenderedObject, get
 
 # sdk/go/common/resource/plugin/rpc.go and properties.go of pulumi: how values stand that are not plain.
 UNKNOWN_TEXTS: Final = {
@@ -68,7 +68,9 @@ def object_of(body: Mapping[str, Any]) -> RenderedObject:
     )
 
 
-def objects_of(documents: Iterable[Mapping[str, Any]], resources: Iterable[Resource] = ()) -> list[RenderedObject]:
+def objects_of(
+    documents: Iterable[Mapping[str, Any]], resources: Iterable[JudgedResource] = ()
+) -> list[RenderedObject]:
     """Convert the documents of a manifest, and the task pods that its ConfigMaps describe.
 
     Of the program's resources, the disruption budgets are among the objects: they may be for pods of the manifest.
@@ -81,7 +83,7 @@ def objects_of(documents: Iterable[Mapping[str, Any]], resources: Iterable[Resou
     return found
 
 
-def object_of_resource(resource: Resource) -> RenderedObject | None:
+def object_of_resource(resource: JudgedResource) -> RenderedObject | None:
     """Return the object that a resource makes in the cluster, under its logical name; None for other resources."""
     service, _, kind = resource.type.removeprefix("kubernetes:").rpartition(":")
     if not resource.is_kubernetes or service.startswith("helm.sh/"):

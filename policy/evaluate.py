@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from policy.context import Context, context_of
 from policy.convert import object_of_resource
-from policy.model import Finding, Level, RenderedObject, Resource, Step, Violation
+from policy.model import Finding, JudgedResource, JudgedStep, Level, RenderedObject, Violation
 from policy.rule import Rule
 from policy.rules import ALL_RULES
 
 
 def evaluate_resources(
-    resources: Sequence[Resource], context: Context | None = None, rules: Iterable[Rule] = ALL_RULES
+    resources: Sequence[JudgedResource], context: Context | None = None, rules: Iterable[Rule] = ALL_RULES
 ) -> list[Violation]:
     """Return what is wrong with resources. Without `context` they are the whole stack and decide what it may do."""
     context = context or context_of(resources)
@@ -40,7 +40,7 @@ def evaluate_objects(
 
 
 def evaluate_steps(
-    steps: Iterable[Step], context: Context | None = None, rules: Iterable[Rule] = ALL_RULES
+    steps: Iterable[JudgedStep], context: Context | None = None, rules: Iterable[Rule] = ALL_RULES
 ) -> list[Violation]:
     """Return what is wrong with what the engine would do. A resource with several steps is reported once."""
     context = context or Context()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from policy.chart import airflow_values, release_values
-from policy.model import UNKNOWN, RenderedObject, Resource, dotted, get, maps
+from policy.model import UNKNOWN, JudgedResource, RenderedObject, dotted, get, maps
 from policy.pods import containers
 
 _HUB: Final = "docker.io"
@@ -50,16 +50,16 @@ def images_of_object(rendered: RenderedObject) -> Iterator[tuple[str, Image]]:
             yield f"container {container.name}", image
 
 
-def images_of_release(resource: Resource) -> list[tuple[str, Image]]:
+def images_of_release(resource: JudgedResource) -> list[tuple[str, Image]]:
     """Return (path of the values, image) of a Helm release; for the Airflow chart with its default images."""
     return resource.made_by(_images_of_release)
 
 
-def _images_of_release(resource: Resource) -> list[tuple[str, Image]]:
+def _images_of_release(resource: JudgedResource) -> list[tuple[str, Image]]:
     return list(_found_in_release(resource))
 
 
-def _found_in_release(resource: Resource) -> Iterator[tuple[str, Image]]:
+def _found_in_release(resource: JudgedResource) -> Iterator[tuple[str, Image]]:
     airflow = airflow_values(resource)
     if airflow is None:
         yield from _images_in(release_values(resource))

@@ -59,7 +59,7 @@ class _InStack:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Resource(_InStack):
+class JudgedResource(_InStack):
     """One resource as a program registers it."""
 
     inputs: Mapping[str, Any] = field(default_factory=dict)
@@ -70,9 +70,11 @@ class Resource(_InStack):
     """The option `retainOnDelete`; None if the source does not tell."""
     parent: str = ""
     """The URN of the parent, or ""."""
-    _made: dict[Callable[[Resource], Any], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _made: dict[Callable[[JudgedResource], Any], Any] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
-    def made_by(self, make: Callable[[Resource], _T]) -> _T:
+    def made_by(self, make: Callable[[JudgedResource], _T]) -> _T:
         """Return what a function makes of it, made once: several rules ask for it. Nobody may change it."""
         if make not in self._made:
             self._made[make] = make(self)
@@ -109,7 +111,7 @@ class RenderedObject:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step(_InStack):
+class JudgedStep(_InStack):
     """What the engine does, or would do, to one resource."""
 
     operation: str
@@ -134,7 +136,7 @@ class Finding:
     """Whether nothing is wrong yet, but the value that decides is not known."""
 
     @classmethod
-    def about(cls, subject: Resource | RenderedObject, message: str, *, unknown: bool = False) -> Finding:
+    def about(cls, subject: JudgedResource | RenderedObject, message: str, *, unknown: bool = False) -> Finding:
         """Return a finding of a rule that was asked about several things at once."""
         return cls(message=message, label=subject.label, urn=subject.urn, unknown=unknown)
 

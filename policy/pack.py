@@ -24,7 +24,7 @@ from pulumi_policy.proxy import UnknownValueError
 from policy.context import Context, allowed_registries, context_of, decided_in
 from policy.convert import known
 from policy.evaluate import evaluate_resources
-from policy.model import Level, Resource
+from policy.model import JudgedResource, Level
 from policy.rule import Rule
 from policy.rules import ALL_RULES
 
@@ -76,22 +76,22 @@ def _over_stack(rule: Rule) -> Any:
     return validate
 
 
-def _decided(resources: list[Resource]) -> frozenset[str]:
+def _decided(resources: list[JudgedResource]) -> frozenset[str]:
     """Return what is decided for the stack: only a URN tells its name here."""
     stacks = {found.urn.split("::")[0].rpartition(":")[2] for found in resources}
     return frozenset().union(*(decided_in(Path(__file__).parents[1], stack) for stack in stacks))
 
 
-def _report(rule: Rule, resources: list[Resource], context: Context, report: ReportViolation) -> None:
+def _report(rule: Rule, resources: list[JudgedResource], context: Context, report: ReportViolation) -> None:
     if rule.decidable and rule.id in context.decided:
         return  # CrossGuard has one level for all violations of a policy
     for violation in evaluate_resources(resources, context, [rule]):
         report(f"{violation.subject}: {violation.message}. {rule.remedy}", violation.urn or None)
 
 
-def _resource(args: Any) -> Resource:
+def _resource(args: Any) -> JudgedResource:
     """Convert either kind of arguments. CrossGuard does not tell whether a resource is retained."""
-    return Resource(
+    return JudgedResource(
         type=args.resource_type,
         name=args.name,
         urn=args.urn,

@@ -8,7 +8,7 @@ from enum import StrEnum, unique
 from typing import TypeVar
 
 from policy.context import Context
-from policy.model import Finding, Level, RenderedObject, Resource, Step
+from policy.model import Finding, JudgedResource, JudgedStep, Level, RenderedObject
 
 _T = TypeVar("_T")
 Check = Callable[[_T, Context], Iterable[Finding]]
@@ -44,11 +44,11 @@ class Rule:
     """Whether a line with a stack and this rule's ID in policy/decided.txt makes it advisory for that stack."""
     needs_stack: bool = False
     """Whether it must know the whole stack; otherwise each resource is judged before anything is done to it."""
-    resource: Check[Resource] | None = None
+    resource: Check[JudgedResource] | None = None
     """Judges one resource."""
-    stack: Check[Sequence[Resource]] | None = None
+    stack: Check[Sequence[JudgedResource]] | None = None
     """Judges all resources of a stack."""
     objects: Check[Sequence[RenderedObject]] | None = None
     """Judges objects that belong together, whether rendered from a chart or made by resources."""
-    step: Check[Step] | None = None
+    step: Check[JudgedStep] | None = None
     """Judges one step of the engine."""

@@ -35,7 +35,7 @@ _WORKER: Final = "worker"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class Location:
     """Where something stands."""
 
     path: str
@@ -55,45 +55,45 @@ class Place:
 class Replicated:
     """A workload of several pods."""
 
-    place: Place
+    place: Location
     pods: int
     spread: Any
     """Its topology spread constraints."""
     has_budget: bool | Unknown
     """Whether a disruption budget is for its pods, or it needs none."""
-    budgets: Sequence[tuple[Place, Any]]
+    budgets: Sequence[tuple[Location, Any]]
     """The limits of its disruption budgets."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Running:
+class RunningWorkloads:
     """Everything that runs."""
 
-    resources: Sequence[tuple[Place, Any]]
+    resources: Sequence[tuple[Location, Any]]
     """The resources of each container."""
-    probes: Sequence[tuple[Place, bool | Unknown]]
+    probes: Sequence[tuple[Location, bool | Unknown]]
     """Whether a container that serves has a probe."""
     replicated: Sequence[Replicated]
 
 
-def running_with_values(values: Mapping[str, Any]) -> Running:
+def running_with_values(values: Mapping[str, Any]) -> RunningWorkloads:
     """Return what the Airflow chart runs with these values, as far as they tell."""
     paths = (*(component.path for component in components(values)), *sidecars(values))
-    return Running(
+    return RunningWorkloads(
         resources=[
-            (Place(path=f"values.{path}.resources"), component_value(values, path, "resources")) for path in paths
+            (Location(path=f"values.{path}.resources"), component_value(values, path, "resources")) for path in paths
         ],
         probes=list(_probes_with(values, paths)),
         replicated=list(_replicated_with(values)),
     )
 
 
-def _probes_with(values: Mapping[str, Any], paths: Sequence[str]) -> Iterator[tuple[Place, bool | Unknown]]:
+def _probes_with(values: Mapping[str, Any], paths: Sequence[str]) -> Iterator[tuple[Location, bool | Unknown]]:
     if CELERY_WORKERS in paths:
         enabled = component_value(values, CELERY_WORKERS, "livenessProbe.enabled")
-        yield Place(path=f"values.{CELERY_WORKERS}.livenessProbe"), _switch(enabled)
+        yield Location(path=f"values.{CELERY_WORKERS}.livenessProbe"), _switch(enabled)
     if GIT_SYNC in paths:
-        yield Place(path=f"values.{GIT_SYNC}.livenessProbe"), _git_sync_probed(values)
+        yield Location(path=f"values.{GIT_SYNC}.livenessProbe"), _git_sync_probed(values)
 
 
 def _git_sync_probed(values: Mapping[str, Any]) -> bool | Unknown:
@@ -113,11 +113,11 @@ def _replicated_with(values: Mapping[str, Any]) -> Iterator[Replicated]:
         # Beside worker groups, the budget of the default workers is an object of its own.
         exempt = path == CELERY_WORKERS and (has_task_pods(values) or has_worker_groups(values))
         has_budget = True if exempt else _switch(component_value(values, path, "podDisruptionBudget.enabled"))
-        place = Place(path=f"values.{path}.podDisruptionBudget.config")
+        place = Location(path=f"values.{path}.podDisruptionBudget.config")
         limits = component_value(values, path, "podDisruptionBudget.config")
         spread = component_value(values, path, "topologySpreadConstraints")
         yield Replicated(
-            place=Place(path=f"values.{path}"),
+            place=Location(path=f"values.{path}"),
             pods=component.replicas,
             spread=spread or get(values, "topologySpreadConstraints"),
             has_budget=has_budget,
@@ -129,10 +129,10 @@ def _switch(enabled: Any) -> bool | Unknown:
     return UNKNOWN if enabled is UNKNOWN else enabled is True
 
 
-def running_as_objects(objects: Sequence[RenderedObject]) -> Running:
+def running_as_objects(objects: Sequence[RenderedObject]) -> RunningWorkloads:
     """Return what these objects run."""
     found = [(rendered, container) for rendered in objects for container in containers(rendered)]
-    return Running(
+    return RunningWorkloads(
         resources=[(_place(*item), item[1].body.get("resources")) for item in found],
         probes=[
             (_place(rendered, container), _probed([container.body.get(probe) for probe in _PROBES]))
@@ -143,8 +143,8 @@ def running_as_objects(objects: Sequence[RenderedObject]) -> Running:
     )
 
 
-def _place(rendered: RenderedObject, container: Container) -> Place:
-    return Place(path=f"container {container.name}", subject=rendered)
+def _place(rendered: RenderedObject, container: Container) -> Location:
+    return Location(path=f"container {container.name}", subject=rendered)
 
 
 def _needs_probe(container: Container) -> bool:
@@ -169,11 +169,11 @@ def _replicated_as(objects: Sequence[RenderedObject]) -> Iterator[Replicated]:
         own = [budget for budget in budgets if selects(get(budget.body, "spec.selector"), labels(rendered))]
         unknown = unclear or has_unknown(get(pod_of(rendered), "metadata.labels"))
         yield Replicated(
-            place=Place(path="", subject=rendered),
+            place=Location(path="", subject=rendered),
             pods=replicas(rendered),
             spread=get(pod_of(rendered), "spec.topologySpreadConstraints"),
             has_budget=True if exempt or own else UNKNOWN if unknown else False,
             budgets=[]
             if exempt
-            else [(Place(path="", subject=budget), mapping(budget.body.get("spec"))) for budget in own],
+            else [(Location(path="", subject=budget), mapping(budget.body.get("spec"))) for budget in own],
         )

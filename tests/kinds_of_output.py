@@ -40,7 +40,7 @@ from automation.upgrade.trial import read
 from automation.verification.result import Verification, failed
 from components.kube.client import KubeApi
 from components.kube.look import Look, look
-from components.preflight.checks import Kind, findings_of
+from components.preflight.checks import CheckKind, findings_of
 from components.preflight.finding import FOUND, Finding, PreflightFailedError
 from components.preflight.lookups import cluster_findings
 from components.preflight.pod_run import ContainerEnd, PodEnd
@@ -208,7 +208,7 @@ def _findings(said: str, masker: Masker) -> tuple[Finding, ...]:
     ends = {name: ContainerEnd(name=name, image="i", exit_code=1, message=said) for name in ("reach", "fetch")}
     about = {"stack": "dev", "url": "u", "host": "h", "ref": "main", "port": "22", "folder": "dags"}
     about |= {"login_key": "k", "login": "none", "login_fix": "f", "refused": "it"}
-    git = findings_of(Kind.GIT, PodEnd(containers=ends), about, masker.text)
+    git = findings_of(CheckKind.GIT, PodEnd(containers=ends), about, masker.text)
     pod = {"metadata": {"labels": {"release": "airflow"}}, "spec": {"containers": []}}
     needs = {"pods": [{"component": "scheduler", "pods": 1, "pod": pod}]}
     api = cast("KubeApi", _Cluster(said))

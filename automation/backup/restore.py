@@ -16,9 +16,17 @@ from typing import Any
 from automation.backup import restoring
 from automation.backup.backup import chosen_backup
 from automation.backup.jobs import BackupJobs, Databases, deployed_outputs
-from automation.backup.restoring import ID_FORMAT, VERB, AirflowFacts, Doing, RestoreOrder, RestoreRun, must_continue
+from automation.backup.restoring import (
+    ID_FORMAT,
+    VERB,
+    AirflowFacts,
+    RestoreAction,
+    RestoreOrder,
+    RestoreRun,
+    must_continue,
+)
 from automation.backup.result import Restored, RestorePlan
-from automation.backup.stages import Facts, Stage, database_name, restore_stages
+from automation.backup.stages import DumpFacts, DumpStage, database_name, restore_stages
 from automation.engine.events import ignore
 from automation.errors import BackupFailed
 from automation.results import Changes
@@ -73,7 +81,7 @@ def restore(session: Session, order: RestoreOrder) -> Restored:
 
 
 @dataclass(kw_only=True)
-class _Run(RestoreRun[Facts]):
+class _Run(RestoreRun[DumpFacts]):
     restoration: Restoration
     jobs: BackupJobs
 
@@ -84,13 +92,13 @@ class _Run(RestoreRun[Facts]):
     def changes_without_mark(self) -> bool:
         return self.restoration.running is Running.STOPPED  # a container database stops again
 
-    def do(self, stage: Stage) -> Changes:
-        if stage.doing is Doing.STOP:
+    def do(self, stage: DumpStage) -> Changes:
+        if stage.doing is RestoreAction.STOP:
             self.write({"running": Running.STOPPED.value})
             return self.update()
         own, id_ = self.facts().name, self.restoration.id
         new = database_name(own, "new", id_)
-        if stage.doing is Doing.RESTORE:
+        if stage.doing is RestoreAction.RESTORE:
             self.jobs.restore(self.restoration.backup, new, self.restoration.comment)
         else:
             self.jobs.swap(new, database_name(own, "old", id_))

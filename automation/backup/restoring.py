@@ -38,7 +38,7 @@ ID_FORMAT: Final = "%Y%m%d%H%M%S"
 
 
 @unique
-class Doing(StrEnum):
+class RestoreAction(StrEnum):
     """How a stage is done."""
 
     STOP = "stop"
@@ -88,7 +88,7 @@ class RestoreStage(Generic[_AskedFacts]):
 
     text: str
     """The result of the stage, as a sentence."""
-    doing: Doing
+    doing: RestoreAction
     lacks: Callable[[_AskedFacts], str]
     """Returns what is missing for its postcondition; "" if it holds."""
     rolls: tuple[str, ...] = ()
@@ -99,7 +99,7 @@ def last_stage(text: str, running: Running) -> RestoreStage[RestoreFacts]:
     """Return the stage after which as much of Airflow runs as before the restore."""
     return RestoreStage(
         text=text,
-        doing=Doing.START,
+        doing=RestoreAction.START,
         lacks=lambda facts: "" if facts.running is running else "the last update deployed less",
         rolls=AIRFLOW if running is Running.ALL else (),
     )
@@ -222,7 +222,7 @@ class RestoreRun(ABC, Generic[_Facts]):
 
     def _do(self, number: int, stage: RestoreStage[_Facts]) -> Changes:
         """Do a stage and prove it. Raises NotHealthy if its postcondition does not come to hold in time."""
-        if stage.doing is Doing.START:
+        if stage.doing is RestoreAction.START:
             return self.start()
         changes = self.do(stage)
         self.stages.until_it_holds(number, self.facts, self.order.timeout_seconds)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Protocol, TypeAlias
 
-from automation.backup.restoring import Doing, RestoreFacts, RestoreStage, last_stage
+from automation.backup.restoring import RestoreAction, RestoreFacts, RestoreStage, last_stage
 from automation.stages.writers import AIRFLOW, writers
 from components.chart_values.running import Running
 from settings.restoration import Restoration
 
 
-class Facts(RestoreFacts, Protocol):
+class DumpFacts(RestoreFacts, Protocol):
     """The facts of a restore from a dump."""
 
     @property
@@ -23,28 +23,28 @@ class Facts(RestoreFacts, Protocol):
         """Name of the stack's database."""
 
 
-Stage: TypeAlias = RestoreStage[Facts]
+DumpStage: TypeAlias = RestoreStage[DumpFacts]
 
 
-def restore_stages(restoration: Restoration) -> tuple[Stage, ...]:
+def restore_stages(restoration: Restoration) -> tuple[DumpStage, ...]:
     """Return the stages of a restore. The database that is replaced stays, under another name."""
 
-    def swapped(facts: Facts) -> bool:
+    def swapped(facts: DumpFacts) -> bool:
         return facts.comments.get(facts.name) == restoration.comment
 
-    def running(facts: Facts) -> str:
+    def running(facts: DumpFacts) -> str:
         lacking = writers(facts.running, facts.pods if facts.running is Running.STOPPED else ())
         return "" if not lacking or swapped(facts) else lacking
 
-    def unrestored(facts: Facts) -> str:
+    def unrestored(facts: DumpFacts) -> str:
         return "" if restoration.comment in facts.comments.values() else "no database holds the whole backup"
 
     return (
-        RestoreStage(text="nothing of Airflow runs", doing=Doing.STOP, lacks=running, rolls=AIRFLOW),
-        RestoreStage(text="the backup is restored into a new database", doing=Doing.RESTORE, lacks=unrestored),
+        RestoreStage(text="nothing of Airflow runs", doing=RestoreAction.STOP, lacks=running, rolls=AIRFLOW),
+        RestoreStage(text="the backup is restored into a new database", doing=RestoreAction.RESTORE, lacks=unrestored),
         RestoreStage(
             text="the new database has the name of the old one, which is kept",
-            doing=Doing.SWAP,
+            doing=RestoreAction.SWAP,
             lacks=lambda facts: "" if swapped(facts) else "Airflow would use the old database",
         ),
         last_stage("Airflow runs on the restored database, and is verified", restoration.running),

@@ -7,7 +7,14 @@ from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from typing import Any, Final, TypeVar, cast
 
-from automation.change_report.model import Kind, ObjectChange, PolicyChange, PropertyChange, StackReport, Step
+from automation.change_report.model import (
+    ChangeKind,
+    ObjectChange,
+    PolicyChange,
+    PropertyChange,
+    ResourceChange,
+    StackReport,
+)
 from automation.change_report.properties import additions, property_changes
 from automation.change_report.replacement import refused
 from automation.change_report.warnings import warnings_of
@@ -20,7 +27,7 @@ from components.secrets.masker import without_digests
 from policy.model import Level
 
 _CHECK: Final = f"${preflight.TYPE}"
-_ORDER: Final = {kind: index for index, kind in enumerate(Kind)}
+_ORDER: Final = {kind: index for index, kind in enumerate(ChangeKind)}
 
 _T = TypeVar("_T")
 Manifests = Sequence[Mapping[str, Any]]
@@ -32,16 +39,16 @@ def by_urn(resources: Iterable[PlannedResource]) -> dict[str, PlannedResource]:
 
 
 def step_of(
-    kind: Kind,
+    kind: ChangeKind,
     before: PlannedResource | None,
     after: PlannedResource | None,
     changes: tuple[PropertyChange, ...] = (),
-) -> Step:
+) -> ResourceChange:
     """Return the step on a resource that is there before, after, or both."""
     # Options of what is there decide what may be done to it.
     resource = before or after
     assert resource is not None
-    return Step(
+    return ResourceChange(
         kind=kind,
         urn=resource.urn,
         type=resource.type,
@@ -53,7 +60,7 @@ def step_of(
     )
 
 
-def ordered(steps: Iterable[Step]) -> tuple[Step, ...]:
+def ordered(steps: Iterable[ResourceChange]) -> tuple[ResourceChange, ...]:
     """Return steps in the order of a report."""
     return tuple(
         sorted(steps, key=lambda step: (_ORDER[step.kind], not step.component, step.type, step.name, step.urn))
@@ -88,7 +95,7 @@ def completed(
         checks=tuple(
             step.name.rpartition("-preflight-")[2]
             for step in report.steps
-            if f"{_CHECK}$" in step.urn and step.kind is not Kind.DELETE
+            if f"{_CHECK}$" in step.urn and step.kind is not ChangeKind.DELETE
         ),
         unchanged=sum(not after[urn].component for urn in before.keys() & after.keys() - touched),
         objects=None if objects is None else object_changes(*objects),
@@ -120,15 +127,15 @@ def object_changes(before: Manifests, after: Manifests) -> tuple[ObjectChange, .
         old, new = olds.get(key), news.get(key)
         label = f"{key[0]} {key[2]}"
         if old is None:
-            changes.append(ObjectChange(kind=Kind.CREATE, label=label, changes=additions(new or {})))
+            changes.append(ObjectChange(kind=ChangeKind.CREATE, label=label, changes=additions(new or {})))
         elif new is None:
-            changes.append(ObjectChange(kind=Kind.DELETE, label=label))
+            changes.append(ObjectChange(kind=ChangeKind.DELETE, label=label))
         elif old != new:
             properties = property_changes("", old, new)
             # An address that is no longer asked for stays as it is.
             asked = (item.path for item in properties if (item.path, item.after) != ("spec.clusterIP", None))
             immutable = () if _is_hook(new) else refused(key[0], asked)
-            changes.append(ObjectChange(kind=Kind.UPDATE, label=label, changes=properties, refused=immutable))
+            changes.append(ObjectChange(kind=ChangeKind.UPDATE, label=label, changes=properties, refused=immutable))
     return tuple(sorted(changes, key=lambda change: (_ORDER[change.kind], change.label)))
 
 

@@ -7,7 +7,14 @@ from dataclasses import replace
 from typing import Final
 
 from automation.change_report.assemble import by_urn, completed, ordered, shown, step_of
-from automation.change_report.model import Kind, PolicyChange, PropertyChange, Source, StackReport, Step
+from automation.change_report.model import (
+    ChangeKind,
+    PolicyChange,
+    PropertyChange,
+    ReportSource,
+    ResourceChange,
+    StackReport,
+)
 from automation.change_report.properties import additions, in_order, property_changes
 from automation.change_report.replacement import may_replace
 from automation.change_report.warnings import warnings_of
@@ -26,7 +33,7 @@ def compare_plans(base: Plan, head: Plan) -> StackReport:
         base = Plan(stack=base.stack, objects=())  # a new stack: nothing is there
     report = StackReport(
         stack=head.stack,
-        source=Source.PLAN,
+        source=ReportSource.PLAN,
         encryption=_encryption(base, head),
         base_failure=base_failure,
         head_failure=head.failure,
@@ -59,12 +66,16 @@ def _encryption(base: Plan, head: Plan) -> tuple[str, str] | None:
     return before["by"], after["by"]
 
 
-def steps_between(before: Mapping[str, PlannedResource], after: Mapping[str, PlannedResource]) -> tuple[Step, ...]:
+def steps_between(
+    before: Mapping[str, PlannedResource], after: Mapping[str, PlannedResource]
+) -> tuple[ResourceChange, ...]:
     """Return the steps from one set of resources by URN to the other."""
-    steps = [step_of(Kind.DELETE, before[urn], None) for urn in before.keys() - after.keys()]
-    steps += [step_of(Kind.CREATE, None, after[urn], additions(after[urn].inputs)) for urn in after.keys() - before]
+    steps = [step_of(ChangeKind.DELETE, before[urn], None) for urn in before.keys() - after.keys()]
+    steps += [
+        step_of(ChangeKind.CREATE, None, after[urn], additions(after[urn].inputs)) for urn in after.keys() - before
+    ]
     for urn, changes in _changes(before, after).items():
-        kind = Kind.REPLACE if any(change.replaces for change in changes) else Kind.UPDATE
+        kind = ChangeKind.REPLACE if any(change.replaces for change in changes) else ChangeKind.UPDATE
         steps.append(step_of(kind, before[urn], after[urn], changes))
     return ordered(steps)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from automation.change_report.model import Alert, Category, Kind, PropertyChange, Severity, StackReport, listed
+from automation.change_report.model import Category, ChangeKind, PropertyChange, Remark, Severity, StackReport, listed
 from automation.plan.model import PlannedResource
 from components.chart_values.running import BEGINNING as HALTED
 from settings.rotation import BEGINNING as ROTATION
@@ -58,22 +58,22 @@ _INTERRUPTED: Final[Mapping[str, str]] = {
 }
 
 
-def database(report: StackReport, after: Mapping[str, PlannedResource]) -> Iterator[Alert]:
+def database(report: StackReport, after: Mapping[str, PlannedResource]) -> Iterator[Remark]:
     """Yield what changes of the instance cost, and migrations. after: resources by URN."""
-    for step in report.of(Kind.UPDATE, Kind.REPLACE, type_=_INSTANCE):
+    for step in report.of(ChangeKind.UPDATE, ChangeKind.REPLACE, type_=_INSTANCE):
         inputs: Mapping[str, Any] = after[step.urn].inputs if step.urn in after else {}
         for change in step.changes:
             if (alert := _instance_change(change, inputs)) is not None:
                 severity, text = alert
                 names = (step.label, str(change.before), str(change.after))
-                yield Alert(severity=severity, category=Category.DATABASE, text=f"{{0}}: {text}", names=names)
-    for step in report.of(Kind.REPLACE, Kind.CREATE, type_=_JOB):
+                yield Remark(severity=severity, category=Category.DATABASE, text=f"{{0}}: {text}", names=names)
+    for step in report.of(ChangeKind.REPLACE, ChangeKind.CREATE, type_=_JOB):
         if step.name.endswith(_MIGRATION):
             text = (
                 "{0}: `airflow db migrate` runs before any pod rolls; a schema that it has changed does not go back "
                 "with the image"
             )
-            yield Alert.note(Category.DATABASE, text, step.label)
+            yield Remark.note(Category.DATABASE, text, step.label)
 
 
 def _instance_change(change: PropertyChange, inputs: Mapping[str, Any]) -> tuple[Severity, str] | None:
@@ -112,9 +112,9 @@ def _less(after: Any, before: Any) -> bool:
     return isinstance(after, int | float) and isinstance(before, int | float) and after < before
 
 
-def keys(report: StackReport) -> Iterator[Alert]:
+def keys(report: StackReport) -> Iterator[Remark]:
     """Yield what another key costs."""
-    for step in report.of(Kind.REPLACE, type_=_SECRET):
+    for step in report.of(ChangeKind.REPLACE, type_=_SECRET):
         if f"{_KEYS}$" not in step.urn:
             continue
         for ending, (severity, key, cost) in _KEY_COSTS.items():
@@ -123,10 +123,10 @@ def keys(report: StackReport) -> Iterator[Alert]:
                 encrypted = any(text.startswith(f"airflow:{key} (encrypted") for text in report.placeholders)
                 maybe = " (its encrypted text does; a plan cannot see whether its value does)" if encrypted else ""
                 text = f"{{0}} changes{maybe}: {cost}"
-                yield Alert(severity=severity, category=Category.KEYS, text=text, names=(step.name,))
+                yield Remark(severity=severity, category=Category.KEYS, text=text, names=(step.name,))
 
 
-def under_way(report: StackReport) -> Iterator[Alert]:
+def under_way(report: StackReport) -> Iterator[Remark]:
     """Yield what the program itself warns of: a rotation or upgrade under way, a stack that does not run whole."""
     for message in report.messages:
         level, _, text = message.partition(": ")
@@ -134,29 +134,29 @@ def under_way(report: StackReport) -> Iterator[Alert]:
             continue
         line = " ".join(text.split())
         if text.startswith(ROTATION):
-            yield Alert.note(Category.KEYS, f"{{0}}; {_STAGES}", line)
+            yield Remark.note(Category.KEYS, f"{{0}}; {_STAGES}", line)
         elif text.startswith(HALTED):
-            yield Alert.warning(Category.DOWNTIME, "{0}", line)
+            yield Remark.warning(Category.DOWNTIME, "{0}", line)
         elif text.startswith(tuple(UPGRADES.values())):
-            yield Alert.note(Category.DOWNTIME, "{0}", line)
+            yield Remark.note(Category.DOWNTIME, "{0}", line)
 
 
-def downtime(report: StackReport) -> Iterator[Alert]:
+def downtime(report: StackReport) -> Iterator[Remark]:
     """Yield the workloads that do nothing for a while."""
     alone = []
     for roll in report.rolls:
         if roll.component == "worker":
             text = f"workers roll: each gives its tasks {roll.grace_seconds} s to end, and ends the rest"
-            yield Alert.warning(Category.DOWNTIME, text)
+            yield Remark.warning(Category.DOWNTIME, text)
         elif roll.component.startswith("worker-"):
             text = f"{{0}} rolls: each worker gives its tasks {roll.grace_seconds} s to end, and ends the rest"
-            yield Alert.warning(Category.DOWNTIME, text, roll.component)
+            yield Remark.warning(Category.DOWNTIME, text, roll.component)
         if roll.interrupts:
             cost = _INTERRUPTED.get(roll.component, "nothing stands in for it until it is back")
             text = f"{{0}} restarts, and has no second pod: {cost}"
-            yield Alert.warning(Category.DOWNTIME, text, roll.component)
+            yield Remark.warning(Category.DOWNTIME, text, roll.component)
         elif roll.replicas == 1:
             alone.append(roll.component)
     if alone:
         text, names = listed("one pod each, and the new one starts before the old one ends: {}", alone)
-        yield Alert.note(Category.DOWNTIME, text, *names)
+        yield Remark.note(Category.DOWNTIME, text, *names)

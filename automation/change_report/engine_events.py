@@ -13,7 +13,7 @@ from typing import Any, Final
 from pulumi.automation import EngineEvent
 from pulumi.automation.events import OpType, StepEventStateMetadata
 
-from automation.change_report.model import Kind
+from automation.change_report.model import ChangeKind
 from automation.plan.model import PlannedResource
 from components.secrets.masker import SHOWN, Masker, without_digests
 from policy.convert import SECRET, SIGNATURE, UNKNOWN_TEXTS
@@ -21,17 +21,17 @@ from policy.convert import SECRET, SIGNATURE, UNKNOWN_TEXTS
 UNKNOWN: Final = "[known after the update]"
 
 _UNKNOWN_TEXT: Final = re.compile("|".join(UNKNOWN_TEXTS))
-_KINDS: Final[Mapping[str, Kind]] = {
+_KINDS: Final[Mapping[str, ChangeKind]] = {
     # The engine's words for its steps (pkg/resource/deploy/step.go); a replacement takes several.
-    "create": Kind.CREATE,
-    "import": Kind.CREATE,
-    "update": Kind.UPDATE,
-    "delete": Kind.DELETE,
-    "replace": Kind.REPLACE,
-    "create-replacement": Kind.REPLACE,
-    "delete-replaced": Kind.REPLACE,
-    "import-replacement": Kind.REPLACE,
-    "read-replacement": Kind.REPLACE,
+    "create": ChangeKind.CREATE,
+    "import": ChangeKind.CREATE,
+    "update": ChangeKind.UPDATE,
+    "delete": ChangeKind.DELETE,
+    "replace": ChangeKind.REPLACE,
+    "create-replacement": ChangeKind.REPLACE,
+    "delete-replaced": ChangeKind.REPLACE,
+    "import-replacement": ChangeKind.REPLACE,
+    "read-replacement": ChangeKind.REPLACE,
 }
 _OPERATIONS: Final = frozenset(operation.value for operation in OpType)
 _STACK: Final = "pulumi:pulumi:Stack"
@@ -45,7 +45,7 @@ Event = Mapping[str, Any] | EngineEvent
 class EngineStep:
     """A step of the engine, or several of one replacement."""
 
-    kind: Kind | None
+    kind: ChangeKind | None
     """None where the step changes nothing."""
     urn: str
     old: PlannedResource | None
@@ -68,7 +68,7 @@ def engine_steps(events: Iterable[Event], masker: Masker) -> list[EngineStep]:
             steps[step.urn] = step
             continue
         steps[step.urn] = EngineStep(
-            kind=Kind.REPLACE if Kind.REPLACE in (step.kind, other.kind) else other.kind or step.kind,
+            kind=ChangeKind.REPLACE if ChangeKind.REPLACE in (step.kind, other.kind) else other.kind or step.kind,
             urn=step.urn,
             old=other.old or step.old,
             new=other.new or step.new,

@@ -10,7 +10,7 @@ from typing import Any
 
 from automation.change_report.assemble import by_urn, completed, ordered, step_of
 from automation.change_report.engine_events import UNKNOWN, EngineStep, Event, engine_messages, engine_steps
-from automation.change_report.model import Kind, PropertyChange, Source, StackReport
+from automation.change_report.model import ChangeKind, PropertyChange, ReportSource, StackReport
 from automation.change_report.properties import additions, at, in_order, property_changes
 from automation.helm_template import RenderingError, rendered
 from automation.plan import policies
@@ -48,7 +48,7 @@ def preview_report(
     return completed(
         StackReport(
             stack=stack,
-            source=Source.PREVIEW,
+            source=ReportSource.PREVIEW,
             head_failure=failure,
             steps=ordered(step_of(step.kind, step.old, step.new, _changes(step)) for step in steps if step.kind),
             decided=tuple(sorted(map(masker.text, decided))),
@@ -64,9 +64,9 @@ def preview_report(
 
 
 def _changes(step: EngineStep) -> tuple[PropertyChange, ...]:
-    if step.new is None or step.kind is Kind.DELETE:
+    if step.new is None or step.kind is ChangeKind.DELETE:
         return ()
-    if step.kind is Kind.CREATE or step.old is None:
+    if step.kind is ChangeKind.CREATE or step.old is None:
         return additions(step.new.inputs)
     if step.detailed:
         return in_order(_detailed(step, step.old, step.new, path) for path in step.detailed)

@@ -6,19 +6,32 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from automation.change_report.escape import code, fenced, html_code
-from automation.change_report.model import Kind, ObjectChange, PolicyChange, PropertyChange, Source, StackReport, Step
+from automation.change_report.model import (
+    ChangeKind,
+    ObjectChange,
+    PolicyChange,
+    PropertyChange,
+    ReportSource,
+    ResourceChange,
+    StackReport,
+)
 from automation.change_report.properties import diff_lines, yaml_lines
 from automation.change_report.repeated import same_values, without_repetition
 from automation.plan.model import PolicyResult
 
-_DONE: Final = {Kind.DELETE: "deleted", Kind.REPLACE: "replaced", Kind.UPDATE: "updated", Kind.CREATE: "created"}
+_DONE: Final = {
+    ChangeKind.DELETE: "deleted",
+    ChangeKind.REPLACE: "replaced",
+    ChangeKind.UPDATE: "updated",
+    ChangeKind.CREATE: "created",
+}
 _PATHS: Final = 4
 BLOCK_LINES: Final = 150
 
 
 def name_of(stack: StackReport, written: Callable[[str], str] = code) -> str:
     """Return a stack's name, marked where the report is of a preview and not of plans."""
-    return f"{written(stack.stack)}{', as it is deployed' if stack.source is Source.PREVIEW else ''}"
+    return f"{written(stack.stack)}{', as it is deployed' if stack.source is ReportSource.PREVIEW else ''}"
 
 
 def policy_text(result: PolicyResult, more: str = "") -> str:
@@ -32,9 +45,9 @@ def summary(stack: StackReport) -> str:
     return f"{name_of(stack, html_code)}: {', '.join([*counts, f'{stack.unchanged} unchanged'])}"
 
 
-def _done(stack: StackReport, kind: Kind) -> str:
+def _done(stack: StackReport, kind: ChangeKind) -> str:
     """Return what is done; only the engine knows that something is replaced."""
-    return "may be replaced" if kind is Kind.REPLACE and stack.source is Source.PLAN else _DONE[kind]
+    return "may be replaced" if kind is ChangeKind.REPLACE and stack.source is ReportSource.PLAN else _DONE[kind]
 
 
 def parts(stack: StackReport, folded: Sequence[PolicyChange], longest: int | None) -> Iterator[str]:
@@ -72,19 +85,21 @@ def parts(stack: StackReport, folded: Sequence[PolicyChange], longest: int | Non
 def _steps_table(stack: StackReport) -> str:
     rows = ["| | Type | Name | Changes |", "| --- | --- | --- | --- |"]
     for step in stack.steps:
-        paths = [] if step.kind is Kind.CREATE else [code(change.path) for change in step.changes]
+        paths = [] if step.kind is ChangeKind.CREATE else [code(change.path) for change in step.changes]
         more = f" and {len(paths) - _PATHS} more" if len(paths) > _PATHS else ""
-        kind = "may replace" if step.kind is Kind.REPLACE and stack.source is Source.PLAN else step.kind.value
+        kind = (
+            "may replace" if step.kind is ChangeKind.REPLACE and stack.source is ReportSource.PLAN else step.kind.value
+        )
         if step.component:
             kind += " component"
         rows.append(f"| {kind} | {code(step.type)} | {code(step.name)} | {', '.join(paths[:_PATHS])}{more} |")
     return "\n".join(rows)
 
 
-def _changes(of: Step | ObjectChange, stack: StackReport, longest: int | None) -> str:
+def _changes(of: ResourceChange | ObjectChange, stack: StackReport, longest: int | None) -> str:
     """Return the changes as a block; something new is shown whole."""
-    forces = " forces the replacement" if stack.source is Source.PREVIEW else " may force a replacement"
-    if of.kind is Kind.CREATE:
+    forces = " forces the replacement" if stack.source is ReportSource.PREVIEW else " may force a replacement"
+    if of.kind is ChangeKind.CREATE:
         lines = yaml_lines({change.path: change.after for change in of.changes}, "+")
     else:
         lines = [line for paths, change in same_values(of.changes) for line in _change_lines(paths, change, forces)]
@@ -145,7 +160,7 @@ def block(lines: Sequence[str], language: str, longest: int | None = BLOCK_LINES
 
 
 def _how(stack: StackReport) -> str:
-    if stack.source is Source.PREVIEW:
+    if stack.source is ReportSource.PREVIEW:
         return "From the engine's preview: compared with what is deployed."
     lines = [
         "From two plans: compared with what the base would deploy, not with what is deployed. Placeholders stand for:"

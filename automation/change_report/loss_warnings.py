@@ -6,7 +6,15 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from automation.change_report.model import Alert, Category, Kind, Source, StackReport, Step, listed
+from automation.change_report.model import (
+    Category,
+    ChangeKind,
+    Remark,
+    ReportSource,
+    ResourceChange,
+    StackReport,
+    listed,
+)
 from automation.plan import policies
 from automation.plan.model import PlannedResource
 
@@ -25,7 +33,7 @@ _REPLACED_BY_DESIGN: Final = frozenset(
 """The new one has a name of its own, and the old one stays until nothing uses it."""
 
 
-def refusals(report: StackReport) -> Iterator[Alert]:
+def refusals(report: StackReport) -> Iterator[Remark]:
     """Yield the chart's objects that Helm cannot patch: the update would fail in the middle, without a warning."""
     for change in report.objects or ():
         if not change.refused:
@@ -40,14 +48,14 @@ def refusals(report: StackReport) -> Iterator[Alert]:
         if kind == "StatefulSet" and "spec.selector" not in change.refused:
             command += " --cascade=orphan"
             text += "; its pods keep running, and existing volumes stay as they are"
-        yield Alert.danger(Category.REFUSED, text, change.label, ", ".join(change.refused), command)
+        yield Remark.danger(Category.REFUSED, text, change.label, ", ".join(change.refused), command)
 
 
 def protection(
     report: StackReport, before: Mapping[str, PlannedResource], after: Mapping[str, PlannedResource]
-) -> Iterator[Alert]:
+) -> Iterator[Remark]:
     """Yield protected resources that would go, and protection that goes. before, after: resources by URN."""
-    refused = [step.label for step in report.of(Kind.DELETE, Kind.REPLACE) if step.protected]
+    refused = [step.label for step in report.of(ChangeKind.DELETE, ChangeKind.REPLACE) if step.protected]
     if refused:
         verb = "is" if len(refused) == 1 else "are"
         text, names = listed(
@@ -55,7 +63,7 @@ def protection(
             "protection (airflow:protect)",
             refused,
         )
-        yield Alert.danger(Category.PROTECTED, text, *names)
+        yield Remark.danger(Category.PROTECTED, text, *names)
     unprotected = [
         f"{resource.type.rpartition(':')[2]} {resource.name}"
         for urn, resource in sorted(before.items())
@@ -63,37 +71,37 @@ def protection(
     ]
     if unprotected:
         text, names = listed("no longer protected, so that a later update may delete or replace it: {}", unprotected)
-        yield Alert.warning(Category.PROTECTED, text, *names)
+        yield Remark.warning(Category.PROTECTED, text, *names)
 
 
-def deletions(report: StackReport) -> Iterator[Alert]:
+def deletions(report: StackReport) -> Iterator[Remark]:
     """Yield what is deleted: components as one, what is lost, what is kept, and the rest together."""
-    deleted = report.of(Kind.DELETE)
-    components = [step for step in report.steps if step.component and step.kind is Kind.DELETE]
+    deleted = report.of(ChangeKind.DELETE)
+    components = [step for step in report.steps if step.component and step.kind is ChangeKind.DELETE]
     for component in components:
         owned = sum(_owns(component, step) for step in deleted)
         text = f"component {{0}} is deleted, with all that it owns: resources: {owned}"
-        yield Alert.warning(Category.DELETE, text, component.label)
+        yield Remark.warning(Category.DELETE, text, component.label)
     harmless = []
     for step in deleted:
         lost = policies.loss(step.type, step.name, step.urn)
         if step.kept:
             text = "{0} leaves the stack; it keeps existing, but no stack owns it"
-            yield Alert.note(Category.DELETE, text, step.label)
+            yield Remark.note(Category.DELETE, text, step.label)
         elif lost is not None:
-            yield Alert.danger(Category.DELETE, f"{{0}} is deleted, and {lost} is lost", step.label)
+            yield Remark.danger(Category.DELETE, f"{{0}} is deleted, and {lost} is lost", step.label)
         elif step.type != _NETWORK_POLICY and not any(_owns(component, step) for component in components):
             harmless.append(step.label)
     if harmless:
         text, names = listed("deleted: {}", harmless)
-        yield Alert.warning(Category.DELETE, text, *names)
-    objects = [change.label for change in report.objects or () if change.kind is Kind.DELETE]
+        yield Remark.warning(Category.DELETE, text, *names)
+    objects = [change.label for change in report.objects or () if change.kind is ChangeKind.DELETE]
     if objects:
         text, names = listed("objects of the chart that are deleted: {}", objects)
-        yield Alert.warning(Category.DELETE, text, *names)
+        yield Remark.warning(Category.DELETE, text, *names)
 
 
-def _owns(component: Step, step: Step) -> bool:
+def _owns(component: ResourceChange, step: ResourceChange) -> bool:
     """Return whether a component owns a resource.
 
     The resource's URN names the types of all its parents, and its name begins with the component's.
@@ -102,31 +110,31 @@ def _owns(component: Step, step: Step) -> bool:
     return step.urn.startswith(f"{parents}$") and step.name.startswith(component.name)
 
 
-def replacements(report: StackReport) -> Iterator[Alert]:
+def replacements(report: StackReport) -> Iterator[Remark]:
     """Yield what is replaced, but for what another warning covers, or what is replaced by design."""
-    certain = report.source is Source.PREVIEW
+    certain = report.source is ReportSource.PREVIEW
     replaced, then = ("is replaced", "and") if certain else ("may be replaced", "and then")
-    for step in report.of(Kind.REPLACE):
+    for step in report.of(ChangeKind.REPLACE):
         if step.type == _SECRET:
             continue  # what another key costs is told with the keys
         lost = policies.loss(step.type, step.name, step.urn)
         cause = ", ".join(change.path for change in step.changes if change.replaces) or "an unknown reason"
         if lost is not None:
             text = f"{{0}} {replaced}, because {{1}} changes, {then} {lost} is lost"
-            yield Alert.danger(Category.REPLACE, text, step.label, cause)
+            yield Remark.danger(Category.REPLACE, text, step.label, cause)
         elif step.type not in _REPLACED_BY_DESIGN and not step.changes_input("provider"):
-            yield Alert.warning(Category.REPLACE, f"{{0}} {replaced}, because {{1}} changes", step.label, cause)
+            yield Remark.warning(Category.REPLACE, f"{{0}} {replaced}, because {{1}} changes", step.label, cause)
 
 
-def places(report: StackReport) -> Iterator[Alert]:
+def places(report: StackReport) -> Iterator[Remark]:
     """Yield another cluster, region or account."""
-    for step in report.of(Kind.UPDATE, Kind.REPLACE):
+    for step in report.of(ChangeKind.UPDATE, ChangeKind.REPLACE):
         if step.type == _CLUSTER_PROVIDER and step.changes_input("clusterIdentifier"):
-            yield Alert.danger(Category.REPLACE, "another cluster: all objects are created there, with empty volumes")
+            yield Remark.danger(Category.REPLACE, "another cluster: all objects are created there, with empty volumes")
         elif step.type == _AWS_PROVIDER and any(
             change.path.startswith(("region", "allowedAccountIds")) for change in step.changes
         ):
-            yield Alert.danger(
+            yield Remark.danger(
                 Category.REPLACE,
                 "another AWS region or account: the stack no longer reaches what it has in the old one",
             )

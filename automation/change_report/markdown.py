@@ -11,7 +11,7 @@ from typing import Final
 
 from automation.change_report.escape import code, sentence
 from automation.change_report.folded import BLOCK_LINES, block, name_of, parts, policy_text, summary
-from automation.change_report.model import ChangeReport, Kind, PolicyChange, Severity, StackReport
+from automation.change_report.model import ChangeKind, ChangeReport, PolicyChange, Severity, StackReport
 from automation.plan.model import FailureKind
 from policy.context import DECIDED
 from policy.model import Level
@@ -132,7 +132,7 @@ def _table(stacks: Iterable[StackReport]) -> str:
         if stack.head_failure or (stack.base_failure and stack.base_failure.kind is not FailureKind.NO_STACK):
             rows.append(f"| {name_of(stack)} | ? | ? | ? | ? | ? | see below |")
             continue
-        counts = [str(stack.counts[kind] or "") for kind in Kind]
+        counts = [str(stack.counts[kind] or "") for kind in ChangeKind]
         rolls = [code(roll.component) for roll in stack.rolls] + (["not known"] if stack.objects is None else [])
         grave = sum(alert.severity is not Severity.NOTE for alert in stack.warnings)
         grave += sum(change.new for change in stack.policies)

@@ -14,7 +14,7 @@ _NAMED: Final = 8
 
 
 @unique
-class Kind(StrEnum):
+class ChangeKind(StrEnum):
     """What is done to a resource or an object, in the order of a report."""
 
     DELETE = "delete"
@@ -55,7 +55,7 @@ class Category(StrEnum):
 
 
 @unique
-class Source(StrEnum):
+class ReportSource(StrEnum):
     """What a report is made from."""
 
     PLAN = "plan"
@@ -81,10 +81,10 @@ class PropertyChange:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class ResourceChange:
     """What is done to one resource."""
 
-    kind: Kind
+    kind: ChangeKind
     urn: str
     type: str
     name: str
@@ -111,7 +111,7 @@ class Step:
 class ObjectChange:
     """What is done to one rendered Kubernetes object."""
 
-    kind: Kind
+    kind: ChangeKind
     label: str
     """Kind and name: `Deployment airflow-scheduler`."""
     changes: tuple[PropertyChange, ...] = ()
@@ -137,7 +137,7 @@ class Roll:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Alert:
+class Remark:
     """A sentence for a reviewer."""
 
     severity: Severity
@@ -148,17 +148,17 @@ class Alert:
     """Foreign texts in the sentence; they may hold anything."""
 
     @classmethod
-    def danger(cls, category: Category, text: str, *names: str) -> Alert:
+    def danger(cls, category: Category, text: str, *names: str) -> Remark:
         """Return a warning that data or keys are lost, or that the update is refused."""
         return cls(severity=Severity.DANGER, category=category, text=text, names=names)
 
     @classmethod
-    def warning(cls, category: Category, text: str, *names: str) -> Alert:
+    def warning(cls, category: Category, text: str, *names: str) -> Remark:
         """Return a warning that something is interrupted, or less safe than before."""
         return cls(severity=Severity.WARNING, category=category, text=text, names=names)
 
     @classmethod
-    def note(cls, category: Category, text: str, *names: str) -> Alert:
+    def note(cls, category: Category, text: str, *names: str) -> Remark:
         """Return what is good to know."""
         return cls(severity=Severity.NOTE, category=category, text=text, names=names)
 
@@ -190,14 +190,14 @@ class StackReport:
     """What a change does to one stack."""
 
     stack: str
-    source: Source = Source.PLAN
+    source: ReportSource = ReportSource.PLAN
     base_failure: Failure | None = None
     """Why there is no plan of the base; there are then no steps."""
     head_failure: Failure | None = None
     """Why there is no plan of the head; there are then no steps."""
     unchanged: int = 0
     """Number of resources that stay as they are."""
-    steps: tuple[Step, ...] = ()
+    steps: tuple[ResourceChange, ...] = ()
     """Ordered by kind, type and name; without those of the preflight."""
     checks: tuple[str, ...] = ()
     """What the preflight checks before anything is changed, by the names of its checks."""
@@ -207,7 +207,7 @@ class StackReport:
     """Why the chart's objects were not rendered."""
     rolls: tuple[Roll, ...] = ()
     """Workloads whose pods are replaced, as far as is known."""
-    warnings: tuple[Alert, ...] = ()
+    warnings: tuple[Remark, ...] = ()
     """The gravest first."""
     policies: tuple[PolicyChange, ...] = ()
     decided: tuple[str, ...] = ()
@@ -221,14 +221,14 @@ class StackReport:
     messages: tuple[str, ...] = ()
     """What the program or the engine logged."""
 
-    def of(self, *kinds: Kind, type_: str | None = None) -> list[Step]:
+    def of(self, *kinds: ChangeKind, type_: str | None = None) -> list[ResourceChange]:
         """Return the steps of some kinds on resources, all or those of a type, without components."""
         return [step for step in self.steps if step.kind in kinds and not step.component and type_ in (None, step.type)]
 
     @property
-    def counts(self) -> Mapping[Kind, int]:
+    def counts(self) -> Mapping[ChangeKind, int]:
         """Number of resources by what is done to them, without components."""
-        return {kind: len(self.of(kind)) for kind in Kind}
+        return {kind: len(self.of(kind)) for kind in ChangeKind}
 
     @property
     def changes_anything(self) -> bool:

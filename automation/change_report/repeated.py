@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from automation.change_report.model import Kind, ObjectChange, PropertyChange
+from automation.change_report.model import ChangeKind, ObjectChange, PropertyChange
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,13 @@ def without_repetition(objects: Sequence[ObjectChange]) -> Objects:
     """Return the changes of objects with each image that moves, and the checksums, said once."""
     images: dict[tuple[str, str], dict[str, None]] = {}
     for change in objects:
-        for item in change.changes if change.kind is Kind.UPDATE else ():
+        for item in change.changes if change.kind is ChangeKind.UPDATE else ():
             if _is_image(item):
                 images.setdefault((item.before, item.after), {})[change.label] = None
     moved = {images_: labels for images_, labels in images.items() if len(labels) > 1}
     checksums, others = dict[str, None](), list[ObjectChange]()
     for change in objects:
-        if change.kind is not Kind.UPDATE:
+        if change.kind is not ChangeKind.UPDATE:
             others.append(change)
             continue
         rest = []

@@ -17,6 +17,6 @@ from automation.helmsman.names import MIGRATION as MIGRATION
 from automation.helmsman.names import PREREQUISITES as PREREQUISITES
 from automation.helmsman.names import VALUES as VALUES
 from automation.helmsman.planned import from_plan as from_plan
+from automation.helmsman.source import ExportedStack as ExportedStack
 from automation.helmsman.source import NotExportable as NotExportable
-from automation.helmsman.source import Source as Source
 from automation.helmsman.text import files as files

@@ -7,13 +7,13 @@ from typing import Any, Final
 
 import outputs
 import versions
-from automation.helmsman.source import NotExportable, Source, is_beside_release, source_of
+from automation.helmsman.source import ExportedStack, NotExportable, is_beside_release, source_of
 from automation.plan.model import RELEASE_TYPE, PlannedResource
 
 _STACK: Final = "pulumi:pulumi:Stack"
 
 
-def from_state(stack: str, deployment: Mapping[str, Any]) -> Source | None:
+def from_state(stack: str, deployment: Mapping[str, Any]) -> ExportedStack | None:
     """Return the source of a deployed stack, or None where its state holds no release.
 
     Args:

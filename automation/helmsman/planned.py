@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import outputs
 import versions
-from automation.helmsman.source import SECRET_TYPE, NotExportable, Source, is_beside_release, source_of
+from automation.helmsman.source import SECRET_TYPE, ExportedStack, NotExportable, is_beside_release, source_of
 from automation.plan.model import Plan
 from components.secrets.encodings import texts
 
@@ -17,7 +17,7 @@ _ENDING: Final = "-[0-9a-f]{8}"
 """What the recorder and Pulumi put behind a generated name."""
 
 
-def from_plan(plan: Plan) -> Source:
+def from_plan(plan: Plan) -> ExportedStack:
     """Return the source of a stack that is not deployed. Generated names lose their random end.
 
     Args:

@@ -30,7 +30,7 @@ class NotExportable(AutomationError):  # noqa: N818 - as its siblings in `errors
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class ExportedStack:
     """A stack as Helmsman's files describe it."""
 
     stack: str
@@ -73,7 +73,7 @@ def source_of(
     kube_context: Any,
     beside: Iterable[PlannedResource],
     made_up: tuple[str, ...] = (),
-) -> Source:
+) -> ExportedStack:
     """Return the source of a stack.
 
     Args:
@@ -95,7 +95,7 @@ def source_of(
     named = {text for content in (values, *objects) for text in texts(content)}
     secrets = [*(named_secret(item) for item in beside if item.type == SECRET_TYPE), *_of_others(values)]
     namespace = next((item.inputs for item in beside if item.type == _NAMESPACE), {})
-    return Source(
+    return ExportedStack(
         stack=stack,
         deployed=deployed,
         release=release,

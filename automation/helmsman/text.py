@@ -16,7 +16,7 @@ from automation.helmsman.names import (
     PREREQUISITES,
     VALUES,
 )
-from automation.helmsman.source import Source
+from automation.helmsman.source import ExportedStack
 from automation.yaml_text import as_yaml
 from components.chart_values.value_paths import at
 from components.connections.pools import POOLS_VARIABLE
@@ -28,7 +28,7 @@ _JOB_FILES: Final = {"database-migration": MIGRATION, "admin-user": ADMIN_USER}
 """Files of the Jobs, by their label `component`."""
 
 
-def files(source: Source) -> dict[str, str]:
+def files(source: ExportedStack) -> dict[str, str]:
     """Return the text of each file by its name.
 
     Raises:
@@ -59,14 +59,14 @@ def files(source: Source) -> dict[str, str]:
     return texts
 
 
-def _image_comment(source: Source) -> list[str]:
+def _image_comment(source: ExportedStack) -> list[str]:
     comment = ["Repository and tag of the Airflow image. The other keys follow these two lines: change them in place."]
     if at(source.values, "images.airflow.digest"):
         comment.append("images.airflow.digest is set, and wins over the tag.")
     return comment
 
 
-def _desired_state(source: Source) -> dict[str, Any]:
+def _desired_state(source: ExportedStack) -> dict[str, Any]:
     release = source.release
     namespace = str(release["namespace"])
     app: dict[str, Any] = {
@@ -95,7 +95,7 @@ def _desired_state(source: Source) -> dict[str, Any]:
     return escaped
 
 
-def _hooks(source: Source) -> dict[str, Any]:
+def _hooks(source: ExportedStack) -> dict[str, Any]:
     jobs = {_job_file(item): item for item in source.objects if _job_file(item)}
     if not jobs:
         return {}
@@ -120,7 +120,7 @@ def _escaped(value: Any) -> Any:
     return value.replace("$", "$$") if isinstance(value, str) else value
 
 
-def _prerequisites_comment(source: Source) -> list[str]:
+def _prerequisites_comment(source: ExportedStack) -> list[str]:
     if source.deployed:
         return ["Secrets that the files refer to. They exist. If one is deleted, Airflow stops."]
     return [
@@ -129,7 +129,7 @@ def _prerequisites_comment(source: Source) -> list[str]:
     ]
 
 
-def _prerequisites(source: Source) -> dict[str, Any]:
+def _prerequisites(source: ExportedStack) -> dict[str, Any]:
     secrets = [
         {"name": secret.name, "type": secret.type, **({"keys": list(secret.keys)} if secret.keys else {})}
         for secret in source.secrets
@@ -145,10 +145,10 @@ def _job_file(manifest: Mapping[str, Any]) -> str:
     return _JOB_FILES.get((manifest["metadata"].get("labels") or {}).get("component", ""), "")
 
 
-def _text(source: Source, comment: list[str], documents: list[Any]) -> str:
+def _text(source: ExportedStack, comment: list[str], documents: list[Any]) -> str:
     return "\n".join(_header(source, comment)) + "\n" + "---\n".join(map(as_yaml, documents))
 
 
-def _header(source: Source, comment: list[str]) -> list[str]:
+def _header(source: ExportedStack, comment: list[str]) -> list[str]:
     made_of = "its state" if source.deployed else "its plan, not from a deployment"
     return [f"{MARK} from stack {source.stack}: from {made_of}.", *(f"# {line}" for line in comment)]

@@ -12,7 +12,7 @@ from components.secrets.masker import SHOWN, Masker
 from policy.context import context_of
 from policy.convert import known, objects_of
 from policy.evaluate import evaluate_objects, evaluate_resources, evaluate_steps
-from policy.model import UNKNOWN, Resource, Step, Violation
+from policy.model import UNKNOWN, JudgedResource, JudgedStep, Violation
 from policy.rules.stateful import lost_with
 
 _HIDDEN: Final = "hidden"
@@ -36,7 +36,7 @@ def plan_results(
     """
     hidden = _hiding(secrets)
     resources = [
-        Resource(
+        JudgedResource(
             type=item.type,
             name=item.name,
             urn=item.urn,
@@ -55,7 +55,7 @@ def plan_results(
 def resource_results(resources: Iterable[PlannedResource], decided: Iterable[str] = ()) -> tuple[PolicyResult, ...]:
     """Return what the policies say about masked resources. A key that was masked is not seen."""
     judged = [
-        Resource(
+        JudgedResource(
             type=resource.type,
             name=resource.name,
             urn=resource.urn,
@@ -81,17 +81,17 @@ def step_results(
         decided: Names and URNs of resources that may be replaced or deleted.
     """
     judged = [_step(operation, resource) for operation, resource in steps]
-    stack = [Resource(type=item.type, name=item.name, urn=item.urn, protect=item.protect) for item in resources]
+    stack = [JudgedResource(type=item.type, name=item.name, urn=item.urn, protect=item.protect) for item in resources]
     return _results(evaluate_steps(judged, context_of(stack, decided=decided)))
 
 
 def loss(type_: str, name: str, urn: str) -> str | None:
     """Return what is lost with a resource that is deleted or replaced, or None."""
-    return lost_with(Step(operation="delete", type=type_, name=name, urn=urn))
+    return lost_with(JudgedStep(operation="delete", type=type_, name=name, urn=urn))
 
 
-def _step(operation: str, resource: PlannedResource) -> Step:
-    return Step(
+def _step(operation: str, resource: PlannedResource) -> JudgedStep:
+    return JudgedStep(
         operation=operation,
         type=resource.type,
         name=resource.name,

@@ -24,7 +24,7 @@ from components.kube.kubeconfig import KubeUnreachable
 from components.kube.rest import KubeRequestFailed
 from components.platform_args import AirflowPlatformArgs
 from components.preflight.aws_reasons import CHECK as AWS_CHECK
-from components.preflight.checks import Kind
+from components.preflight.checks import CheckKind
 from components.preflight.finding import Finding, skipped
 from components.preflight.judgement import judged
 from components.release.airflow_release import RELEASE_NAME
@@ -78,10 +78,10 @@ def _made(
     texts, left = [], []
     for text in documents(recorder):
         document = json.loads(text)
-        kind = Kind(document["kind"])
-        if kind is Kind.DATABASE and isinstance(platform.database, ManagedDatabase):
+        kind = CheckKind(document["kind"])
+        if kind is CheckKind.DATABASE and isinstance(platform.database, ManagedDatabase):
             left.append(skipped("database", "its password is in the stack's state alone, so up makes this check"))
-        elif kind is Kind.AWS:
+        elif kind is CheckKind.AWS:
             check = AWS_CHECK.format(account=document["about"]["account"])
             left.append(skipped(check, "an update gives pods their rights in AWS, so up makes this check"))
         else:

@@ -19,7 +19,7 @@ _KEY: Final = ("aws:kms/key:Key", "::airflow-postgres-key")
 
 
 class StateFacts(AirflowFacts):
-    """The `Facts` of a stack, each looked up once: make another one to look again."""
+    """The `InstanceFacts` of a stack, each looked up once: make another one to look again."""
 
     def __init__(self, session: Session, verb: str) -> None:
         """Read the state. Raises StackUnknown, UpdateFailed."""

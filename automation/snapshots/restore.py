@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from automation.backup import restoring
-from automation.backup.restoring import ID_FORMAT, VERB, Doing, RestoreOrder, RestoreRun, again, must_continue
+from automation.backup.restoring import ID_FORMAT, VERB, RestoreAction, RestoreOrder, RestoreRun, again, must_continue
 from automation.backup.result import Restored, RestorePlan
 from automation.decided import decide
 from automation.engine import operations
@@ -29,7 +29,7 @@ from automation.snapshots.drill import delete_left
 from automation.snapshots.facts import INSTANCE_NAME, StateFacts
 from automation.snapshots.model import Source, check_snapshot, check_storage, chosen_source, next_identifier, of_stack
 from automation.snapshots.rds import Rds
-from automation.snapshots.stages import Facts, Stage, restore_stages
+from automation.snapshots.stages import InstanceFacts, InstanceStage, restore_stages
 from automation.stacks import updates
 from automation.stacks.session import Session
 from components.chart_values.running import Running
@@ -61,7 +61,7 @@ def restore(session: Session, order: RestoreOrder) -> Restored:
 
 
 @dataclass(kw_only=True)
-class _Run(RestoreRun[Facts]):
+class _Run(RestoreRun[InstanceFacts]):
     restoration: InstanceRestoration
     rds: Rds
 
@@ -76,12 +76,12 @@ class _Run(RestoreRun[Facts]):
     def changes_without_mark(self) -> bool:
         return True  # the new instance loses the tag that names its source
 
-    def do(self, stage: Stage) -> Changes:
-        if stage.doing is Doing.STOP and self._forget_lost():
+    def do(self, stage: InstanceStage) -> Changes:
+        if stage.doing is RestoreAction.STOP and self._forget_lost():
             # The engine would make a lost instance anew, and empty.
             self.write({"running": Running.STOPPED.value, **self._moved})
         else:
-            self.write({"running": Running.STOPPED.value} if stage.doing is Doing.STOP else self._moved)
+            self.write({"running": Running.STOPPED.value} if stage.doing is RestoreAction.STOP else self._moved)
         return self.update()
 
     @property
@@ -187,5 +187,5 @@ def _plan(session: Session, restoration: InstanceRestoration, resumed: bool, fac
         old_database=restoration.move.old,
         resumed=resumed,
         # RDS takes as long as the database is large.
-        seconds=lambda stage: None if stage.doing is Doing.MOVE else usual,
+        seconds=lambda stage: None if stage.doing is RestoreAction.MOVE else usual,
     )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Protocol, TypeAlias
 
-from automation.backup.restoring import Doing, RestoreFacts, RestoreStage, last_stage
+from automation.backup.restoring import RestoreAction, RestoreFacts, RestoreStage, last_stage
 from automation.stages.writers import AIRFLOW, writers
 from settings.restoration import InstanceRestoration
 
 
-class Facts(RestoreFacts, Protocol):
+class InstanceFacts(RestoreFacts, Protocol):
     """The facts of a restore to another instance."""
 
     @property
@@ -21,17 +21,17 @@ class Facts(RestoreFacts, Protocol):
         """If the engine had to delete that instance, it would forget it instead."""
 
 
-Stage: TypeAlias = RestoreStage[Facts]
+InstanceStage: TypeAlias = RestoreStage[InstanceFacts]
 
 
-def restore_stages(restoration: InstanceRestoration) -> tuple[Stage, ...]:
+def restore_stages(restoration: InstanceRestoration) -> tuple[InstanceStage, ...]:
     """Return the stages of a restore. The instance that is left stays, and RDS protects it."""
     move = restoration.move
 
-    def moved(facts: Facts) -> bool:
+    def moved(facts: InstanceFacts) -> bool:
         return facts.instance == move.new
 
-    def unready(facts: Facts) -> str:
+    def unready(facts: InstanceFacts) -> str:
         if moved(facts):
             return ""
         return writers(facts.running, facts.pods) or ("" if facts.retained else "the engine would delete the instance")
@@ -39,13 +39,13 @@ def restore_stages(restoration: InstanceRestoration) -> tuple[Stage, ...]:
     return (
         RestoreStage(
             text=f"nothing of Airflow runs, and {move.old} may be left",
-            doing=Doing.STOP,
+            doing=RestoreAction.STOP,
             lacks=unready,
             rolls=AIRFLOW,
         ),
         RestoreStage(
             text=f"the stack has the instance {move.new}, made from {move.source}",
-            doing=Doing.MOVE,
+            doing=RestoreAction.MOVE,
             lacks=lambda facts: "" if moved(facts) else f"the stack has {facts.instance or 'no instance'}",
         ),
         last_stage("Airflow runs on it, and is verified", restoration.running),

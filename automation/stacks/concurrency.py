@@ -29,7 +29,7 @@ class Cancellable(Protocol):
         """Let what is done within it count as under way."""
 
 
-class Verb(Protocol[_T_co]):
+class Method(Protocol[_T_co]):
     """A method of `Environment` with events: `environment.up`, or a `functools.partial` of one with arguments."""
 
     def __call__(self, *, on_event: OnEvent) -> _T_co:
@@ -82,7 +82,7 @@ class Running(Generic[_T]):
     done = running.result()
     """
 
-    def __init__(self, verb: Verb[_T]) -> None:
+    def __init__(self, verb: Method[_T]) -> None:
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._result: list[_T] = []
         self._error: BaseException | None = None

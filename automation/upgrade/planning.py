@@ -24,7 +24,7 @@ from automation.upgrade import trial
 from automation.upgrade.chart import Charts, charts
 from automation.upgrade.in_cluster import UpgradeCluster
 from automation.upgrade.result import UpgradePlan
-from automation.upgrade.stages import Doing, Stage
+from automation.upgrade.stages import UpgradeAction, UpgradeStage
 from automation.upgrade.target import Target, earlier_image, rollback_target, upgrade_target
 from automation.upgrade.trial import Trial
 from settings.upgrade import AirflowImage, UpgradeMark, named
@@ -163,7 +163,7 @@ class Planning:
         return self._plan(notes=lost)
 
     def _of_a_backup(self) -> tuple[str, ...]:
-        back_up = next((stage for stage in self.target.stages if stage.doing is Doing.BACK_UP), None)
+        back_up = next((stage for stage in self.target.stages if stage.doing is UpgradeAction.BACK_UP), None)
         return (_NO_BACKUP,) if back_up and self._matters(back_up) and not self.backs_up else ()
 
     def _way_back_of_the_chart(self) -> tuple[str, ...]:
@@ -186,7 +186,7 @@ class Planning:
             PlannedStage(
                 text=stage.text,
                 rolls=stage.rolls,
-                seconds=self.seconds if stage.doing is Doing.UPDATE else None,
+                seconds=self.seconds if stage.doing is UpgradeAction.UPDATE else None,
                 done=number < target.first,
             )
             for number, stage in enumerate(target.stages, 1)
@@ -203,14 +203,14 @@ class Planning:
             **more,
         )
 
-    def is_needless(self, stage: Stage) -> bool:
-        return not self._matters(stage) or (stage.doing is Doing.BACK_UP and not self.backs_up)
+    def is_needless(self, stage: UpgradeStage) -> bool:
+        return not self._matters(stage) or (stage.doing is UpgradeAction.BACK_UP and not self.backs_up)
 
-    def _matters(self, stage: Stage) -> bool:
+    def _matters(self, stage: UpgradeStage) -> bool:
         """Return whether a stage has something to do. A chart touches no data; its backup is for the unforeseen."""
-        if stage.doing is Doing.TRY:
+        if stage.doing is UpgradeAction.TRY:
             return not self.target.keeps_image
-        if stage.doing is Doing.BACK_UP and self.target.charts is not None:
+        if stage.doing is UpgradeAction.BACK_UP and self.target.charts is not None:
             return True
         return not stage.only_migrating or self.migrates is not False
 

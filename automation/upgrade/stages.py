@@ -16,7 +16,7 @@ from settings.upgrade import UpgradeMark
 
 
 @unique
-class Doing(StrEnum):
+class UpgradeAction(StrEnum):
     """How a stage is done."""
 
     TRY = "try"
@@ -34,10 +34,10 @@ class Doing(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stage:
+class UpgradeStage:
     """One stage."""
 
-    doing: Doing
+    doing: UpgradeAction
     text: str
     """The result of the stage, as a sentence."""
     rolls: tuple[str, ...] = ()
@@ -49,30 +49,36 @@ class Stage:
 _WRITERS: Final = ("dag-processor", "scheduler", "triggerer")
 STAGES: Final = {
     "upgrade": (
-        Stage(doing=Doing.TRY, text="the new image runs the config and the DAGs"),
-        Stage(doing=Doing.BACK_UP, text="there is a backup of the database", only_migrating=True),
-        Stage(
-            doing=Doing.PAUSE,
+        UpgradeStage(doing=UpgradeAction.TRY, text="the new image runs the config and the DAGs"),
+        UpgradeStage(doing=UpgradeAction.BACK_UP, text="there is a backup of the database", only_migrating=True),
+        UpgradeStage(
+            doing=UpgradeAction.PAUSE,
             text="nothing of the older Airflow starts tasks or stores DAGs",
             rolls=_WRITERS,
             only_migrating=True,
         ),
-        Stage(doing=Doing.UPDATE, text="the database is migrated, and every pod runs the new image", rolls=AIRFLOW),
-        Stage(doing=Doing.VERIFY, text="the checks of verify pass"),
+        UpgradeStage(
+            doing=UpgradeAction.UPDATE, text="the database is migrated, and every pod runs the new image", rolls=AIRFLOW
+        ),
+        UpgradeStage(doing=UpgradeAction.VERIFY, text="the checks of verify pass"),
     ),
     "rollback": (
-        Stage(doing=Doing.TRY, text="the newer image knows the way back"),
-        Stage(doing=Doing.PAUSE, text="no task runs, and nothing stores DAGs", rolls=_WRITERS, only_migrating=True),
-        Stage(doing=Doing.DOWNGRADE, text="the database is as the older Airflow needs it", only_migrating=True),
-        Stage(doing=Doing.UPDATE, text="every pod runs the older image", rolls=AIRFLOW),
-        Stage(doing=Doing.VERIFY, text="the checks of verify pass"),
+        UpgradeStage(doing=UpgradeAction.TRY, text="the newer image knows the way back"),
+        UpgradeStage(
+            doing=UpgradeAction.PAUSE, text="no task runs, and nothing stores DAGs", rolls=_WRITERS, only_migrating=True
+        ),
+        UpgradeStage(
+            doing=UpgradeAction.DOWNGRADE, text="the database is as the older Airflow needs it", only_migrating=True
+        ),
+        UpgradeStage(doing=UpgradeAction.UPDATE, text="every pod runs the older image", rolls=AIRFLOW),
+        UpgradeStage(doing=UpgradeAction.VERIFY, text="the checks of verify pass"),
     ),
 }
 """The stages of each verb."""
 
 
-def first_number(stages: Sequence[Stage], mark: UpgradeMark | None) -> int:
+def first_number(stages: Sequence[UpgradeStage], mark: UpgradeMark | None) -> int:
     """Return the number, from 1, of the stage with which to begin or to continue."""
     if mark is None or mark.stage > len(stages):
         return 1
-    return mark.stage if stages[mark.stage - 1].doing in (Doing.UPDATE, Doing.VERIFY) else 1
+    return mark.stage if stages[mark.stage - 1].doing in (UpgradeAction.UPDATE, UpgradeAction.VERIFY) else 1

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import versions
 from automation.upgrade.chart import Charts
-from automation.upgrade.stages import STAGES, Doing, Stage, first_number
+from automation.upgrade.stages import STAGES, UpgradeAction, UpgradeStage, first_number
 from compatibility import number
 from settings import PROJECT
 from settings.upgrade import AirflowImage, UpgradeMark
@@ -34,7 +34,7 @@ class Target:
     refusals: tuple[str, ...] = ()
 
     @property
-    def stages(self) -> tuple[Stage, ...]:
+    def stages(self) -> tuple[UpgradeStage, ...]:
         """All stages."""
         found = STAGES[self.verb]
         if self.charts is None:
@@ -42,7 +42,7 @@ class Target:
         text = f"the release has chart {self.charts[1]}"
         return tuple(
             replace(stage, text=text if self.keeps_image else f"{text}; {stage.text}")
-            if stage.doing is Doing.UPDATE
+            if stage.doing is UpgradeAction.UPDATE
             else stage
             for stage in found
         )

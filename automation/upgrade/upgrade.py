@@ -30,7 +30,7 @@ from automation.stages.result import DoneStage
 from automation.stages.under_way import others_under_way
 from automation.upgrade.planning import Planning
 from automation.upgrade.result import Upgrade, UpgradePlan
-from automation.upgrade.stages import Doing, Stage
+from automation.upgrade.stages import UpgradeAction, UpgradeStage
 from automation.verification.verify import airflow_api
 from automation.wait import wait_for
 from settings.upgrade import AirflowImage, UpgradeMark
@@ -94,10 +94,10 @@ class _Run(Planning):
             self.session.keep_settings(keep)
         return Upgrade(plan=plan, stages=tuple(done), seconds=round(time.monotonic() - started, 1))
 
-    def _do(self, stage: Stage, number: int, timeout_seconds: float, keep: Keep) -> Changes:
+    def _do(self, stage: UpgradeStage, number: int, timeout_seconds: float, keep: Keep) -> Changes:
         target = self.target
         values = {"upgrade": str(target.mark(number))}
-        if stage.doing is Doing.UPDATE:
+        if stage.doing is UpgradeAction.UPDATE:
             values |= self.values(target.after)
         with self.session.open_for_update(target.verb, self.on_event):
             self._require_alone()
@@ -109,16 +109,16 @@ class _Run(Planning):
         changes = Changes({})
         # A worker that is ending may take so long for its tasks.
         seconds = timeout_seconds + self.session.config().worker_grace_seconds
-        if stage.doing is Doing.BACK_UP:
+        if stage.doing is UpgradeAction.BACK_UP:
             made = backup(self.session, self.on_event).backup
             self.note(f"the backup is {made.name} ({made.bytes} bytes)")
-        elif stage.doing is Doing.PAUSE:
+        elif stage.doing is UpgradeAction.PAUSE:
             self.cluster.pause()
             if self.drains:
                 self._drain(seconds)
-        elif stage.doing is Doing.DOWNGRADE:
+        elif stage.doing is UpgradeAction.DOWNGRADE:
             self.cluster.downgrade(target.newer.tag, target.after.airflow)
-        elif stage.doing is Doing.UPDATE:
+        elif stage.doing is UpgradeAction.UPDATE:
             changes = resumed_update(self.session, target.verb, timeout_seconds, self.on_event).changes
             self.cluster.resume()
             self.cluster.until_updated(target.after.tag, seconds)
@@ -172,16 +172,16 @@ class _Run(Planning):
                 f"{count} tasks still run after {seconds:.0f} s", "let them end, or give a longer --timeout"
             )
 
-    def _put_back(self, stage: Stage, keep: Keep) -> str:
+    def _put_back(self, stage: UpgradeStage, keep: Keep) -> str:
         """Start again what was stopped, if the database is still as it was. Return what became of it, in words."""
-        if stage.doing is Doing.UPDATE and self.migrates is None:
+        if stage.doing is UpgradeAction.UPDATE and self.migrates is None:
             return "; what an earlier run has stopped stays stopped until this is done"
-        if self.migrates is not True or stage.doing in (Doing.BACK_UP, Doing.VERIFY):
+        if self.migrates is not True or stage.doing in (UpgradeAction.BACK_UP, UpgradeAction.VERIFY):
             return ""
         try:
-            if stage.doing is not Doing.PAUSE and self.cluster.revision() != self.revision:
+            if stage.doing is not UpgradeAction.PAUSE and self.cluster.revision() != self.revision:
                 return "; the database has changed, or does not tell: what was stopped waits for the new image"
-            if stage.doing is Doing.UPDATE:
+            if stage.doing is UpgradeAction.UPDATE:
                 self._begin_anew(keep)
             self.cluster.resume()
         except AutomationError:
@@ -199,11 +199,11 @@ class _Run(Planning):
             self.session.forget_opened()
             self.session.keep_settings(keep)
 
-    def _stopped(self, error: AutomationError, stage: Stage, number: int, keep: Keep) -> UpgradeStopped:
+    def _stopped(self, error: AutomationError, stage: UpgradeStage, number: int, keep: Keep) -> UpgradeStopped:
         target, put_back = self.target, self._put_back(stage, keep)
         back = f", or go back: python -m automation rollback {self.stack}"
         if target.verb == "rollback":
-            back = f"{back} --restore, with a backup" if stage.doing is Doing.DOWNGRADE else ""
+            back = f"{back} --restore, with a backup" if stage.doing is UpgradeAction.DOWNGRADE else ""
         failed = f"stage {number} of {len(target.stages)} of the {target.verb} failed"
         then = f"{target.mark(number).command(self.stack)} continues it{back}"
         if error.listed:  # each with its own remedy, on a line of its own

@@ -35,7 +35,7 @@ _NAMES: Final = 10
 
 
 @unique
-class Kind(StrEnum):
+class CheckKind(StrEnum):
     """What a document is about."""
 
     CLUSTER = "cluster"
@@ -56,15 +56,15 @@ class Kind(StrEnum):
     """The place of task logs in S3, secrets in AWS: each with the service account of the pods that use it."""
 
 
-LIMITS: Final[Mapping[Kind, WaitLimits]] = {
-    Kind.GIT: WaitLimits(image_seconds=30, run_seconds=20),
+LIMITS: Final[Mapping[CheckKind, WaitLimits]] = {
+    CheckKind.GIT: WaitLimits(image_seconds=30, run_seconds=20),
     # The migration would wait for Airflow's image too.
-    Kind.IMAGES: WaitLimits(image_seconds=600),
-    Kind.DAGS: WaitLimits(image_seconds=600),
-    Kind.DATABASE: WaitLimits(image_seconds=600),
-    Kind.BROKER: WaitLimits(image_seconds=600),
-    Kind.LOGIN: WaitLimits(image_seconds=600),
-    Kind.AWS: WaitLimits(image_seconds=600, run_seconds=60),
+    CheckKind.IMAGES: WaitLimits(image_seconds=600),
+    CheckKind.DAGS: WaitLimits(image_seconds=600),
+    CheckKind.DATABASE: WaitLimits(image_seconds=600),
+    CheckKind.BROKER: WaitLimits(image_seconds=600),
+    CheckKind.LOGIN: WaitLimits(image_seconds=600),
+    CheckKind.AWS: WaitLimits(image_seconds=600, run_seconds=60),
 }
 
 
@@ -78,12 +78,12 @@ def cluster_document(
         secrets: What something else must have made before any pod can start.
         files: See `team_files`.
     """
-    document = {"kind": Kind.CLUSTER.value, "needs": needs, **({"files": list(files)} if files else {})}
+    document = {"kind": CheckKind.CLUSTER.value, "needs": needs, **({"files": list(files)} if files else {})}
     return _with_secrets(document, secrets)
 
 
 def pod_document(
-    kind: Kind, pod: Mapping[str, Any], about: Mapping[str, Any], secrets: Sequence[ExistingSecret] = ()
+    kind: CheckKind, pod: Mapping[str, Any], about: Mapping[str, Any], secrets: Sequence[ExistingSecret] = ()
 ) -> dict[str, Any]:
     """Return the document of a check by a pod.
 
@@ -121,17 +121,17 @@ def made(
         tell: Is told in one line what a check waits for.
     """
     document = json.loads(text)
-    kind = Kind(document["kind"])
+    kind = CheckKind(document["kind"])
     try:
         there = secret_findings(api, namespace, document.get("secrets", ()), stack)
-        if kind is Kind.CLUSTER:
+        if kind is CheckKind.CLUSTER:
             there += file_findings(api, namespace, document.get("files", ()), sleep)
             return (*there, *cluster_findings(api, namespace, document["needs"], stack, clean))
         if any(finding.verdict is Verdict.FAILED for finding in there):
             return there
         limits = WaitLimits(**document["patience"])
         run = partial(run_pod, api, namespace, document["pod"], limits, sleep=sleep)
-        if kind is Kind.AWS:
+        if kind is CheckKind.AWS:
             account = document["about"]["service_account"]
             with aws_pods.account_present(api, namespace, account) as reason:
                 if reason:
@@ -144,7 +144,9 @@ def made(
     return (*there, *findings_of(kind, end, {**document["about"], "stack": stack}, clean))
 
 
-def findings_of(kind: Kind, end: PodEnd, about: Mapping[str, Any], clean: Callable[[str], str]) -> tuple[Finding, ...]:
+def findings_of(
+    kind: CheckKind, end: PodEnd, about: Mapping[str, Any], clean: Callable[[str], str]
+) -> tuple[Finding, ...]:
     """Return what the end of a pod says."""
     stack = about["stack"]
     if end.refused:
@@ -232,23 +234,23 @@ def _answer(
 
 
 _GIT_SYNC: Final = (REACH, FETCH, FOLDER)
-_JUDGES: Final[Mapping[Kind, Callable[[PodEnd, Mapping[str, Any], Callable[[str], str]], tuple[Finding, ...]]]] = {
-    Kind.GIT: _git,
-    Kind.DAGS: _dags,
-    Kind.IMAGES: _images,
-    Kind.DATABASE: partial(_answer, DATABASE, database_reasons.CHECK, database_reasons.database_finding),
-    Kind.BROKER: partial(_answer, DATABASE, broker.CHECK, broker.broker_finding),
-    Kind.LOGIN: partial(_answer, DATABASE, issuer.CHECK, issuer.issuer_finding),
-    Kind.AWS: partial(_answer, aws_pods.CONTAINER, aws_reasons.CHECK, aws_reasons.aws_finding),
+_JUDGES: Final[Mapping[CheckKind, Callable[[PodEnd, Mapping[str, Any], Callable[[str], str]], tuple[Finding, ...]]]] = {
+    CheckKind.GIT: _git,
+    CheckKind.DAGS: _dags,
+    CheckKind.IMAGES: _images,
+    CheckKind.DATABASE: partial(_answer, DATABASE, database_reasons.CHECK, database_reasons.database_finding),
+    CheckKind.BROKER: partial(_answer, DATABASE, broker.CHECK, broker.broker_finding),
+    CheckKind.LOGIN: partial(_answer, DATABASE, issuer.CHECK, issuer.issuer_finding),
+    CheckKind.AWS: partial(_answer, aws_pods.CONTAINER, aws_reasons.CHECK, aws_reasons.aws_finding),
 }
-_SUBJECTS: Final[Mapping[Kind, str]] = {
-    Kind.GIT: "the DAG repository",
-    Kind.DAGS: "the DAGs in the image",
-    Kind.IMAGES: "the images",
-    Kind.DATABASE: "the database",
-    Kind.BROKER: "the broker",
-    Kind.LOGIN: "the issuer of the login",
-    Kind.AWS: "the rights in AWS",
+_SUBJECTS: Final[Mapping[CheckKind, str]] = {
+    CheckKind.GIT: "the DAG repository",
+    CheckKind.DAGS: "the DAGs in the image",
+    CheckKind.IMAGES: "the images",
+    CheckKind.DATABASE: "the database",
+    CheckKind.BROKER: "the broker",
+    CheckKind.LOGIN: "the issuer of the login",
+    CheckKind.AWS: "the rights in AWS",
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from components.kube.client import KubeApi
 from components.kube.kubeconfig import KubeUnreachable
 from components.kube.rest import KubeRequestFailed
-from components.preflight.checks import DOCUMENT, Kind, made
+from components.preflight.checks import DOCUMENT, CheckKind, made
 from components.preflight.finding import Finding, Preflight, softened
 
 LABELS: Final = {"component": "preflight"}
@@ -51,14 +51,14 @@ def judged(
 
 def _worked(api: KubeApi, namespace: str, document: Mapping[str, Any], release_name: str) -> bool:
     """Whether the release runs with what a check is about: a host, or AWS. It then is down, and not wrong."""
-    kind = Kind(document["kind"])
-    if kind not in (Kind.GIT, Kind.LOGIN, Kind.AWS):
+    kind = CheckKind(document["kind"])
+    if kind not in (CheckKind.GIT, CheckKind.LOGIN, CheckKind.AWS):
         return False
     labels = {"owner": "helm", "name": release_name, "status": "deployed"}
     try:
         if not api.items("v1", "Secret", namespace, labels=labels, metadata_only=True):
             return False
-        if kind is Kind.AWS:
+        if kind is CheckKind.AWS:
             return True
         earlier = [
             json.loads(item["data"][DOCUMENT]) for item in api.items("v1", "ConfigMap", namespace, labels=LABELS)
@@ -67,4 +67,4 @@ def _worked(api: KubeApi, namespace: str, document: Mapping[str, Any], release_n
         return False
     hosts = {item["about"]["host"] for item in earlier if item["kind"] == kind.value}
     # Without any of Git, an earlier version of the program deployed it.
-    return (kind is Kind.GIT and not hosts) or document["about"]["host"] in hosts
+    return (kind is CheckKind.GIT and not hosts) or document["about"]["host"] in hosts

@@ -23,7 +23,7 @@ from components.kube.kube_object import KubeObject
 from components.kube.kubeconfig import KubeUnreachable
 from components.kube.metadata import object_metadata
 from components.kube.rest import KubeRequestFailed
-from components.preflight.checks import DOCUMENT, Kind
+from components.preflight.checks import DOCUMENT, CheckKind
 from components.preflight.finding import TYPE, UNSEEN, Finding, Preflight, PreflightFailedError, Verdict
 from components.preflight.judgement import LABELS, judged
 from components.preflight.pod_run import delete_running
@@ -75,7 +75,7 @@ class ClusterPreflight(pulumi.ComponentResource):
             after: What must exist before the check is made.
             of: Tells several checks of a kind apart.
         """
-        kind = Kind(document["kind"])
+        kind = CheckKind(document["kind"])
 
         async def before(hook: pulumi.ResourceHookArgs) -> None:
             inputs = hook.new_inputs or {}

@@ -12,7 +12,7 @@ from components.kube.any_form import mapping
 from policy.chart import airflow_maps, airflow_values, component_value, components
 from policy.context import Context
 from policy.convert import object_of_resource, secret_data
-from policy.model import UNKNOWN, Finding, Path, RenderedObject, Resource, dotted, get, maps
+from policy.model import UNKNOWN, Finding, JudgedResource, Path, RenderedObject, dotted, get, maps
 from policy.pods import containers, pod_of
 from policy.rule import Rule
 
@@ -35,7 +35,7 @@ _CREATES_USER: Final = re.compile(r"\busers\s+create\b")
 # Examples
 
 
-def _examples_in_release(resource: Resource, context: Context) -> Iterator[Finding]:
+def _examples_in_release(resource: JudgedResource, context: Context) -> Iterator[Finding]:
     values = airflow_values(resource)
     if values is None:
         return
@@ -68,7 +68,7 @@ def _true(value: Any) -> bool:
 # Eviction
 
 
-def _evicted_in_release(resource: Resource, context: Context) -> Iterator[Finding]:
+def _evicted_in_release(resource: JudgedResource, context: Context) -> Iterator[Finding]:
     values = airflow_values(resource)
     if values is None:
         return
@@ -91,7 +91,7 @@ def _evicted_in_objects(objects: Sequence[RenderedObject], context: Context) -> 
 # admin/admin
 
 
-def _guessable(resource: Resource, context: Context) -> Iterator[Finding]:
+def _guessable(resource: JudgedResource, context: Context) -> Iterator[Finding]:
     if context.disposable:
         return
     secret = object_of_resource(resource) if resource.under(_KEYS) and _ADMIN_SECRET in resource.name else None

@@ -10,9 +10,9 @@ from typing import Any, Final
 from components.kube.any_form import entries
 from policy.chart import airflow_values
 from policy.context import Context
-from policy.model import UNKNOWN, Finding, RenderedObject, Resource, get, has_unknown
+from policy.model import UNKNOWN, Finding, JudgedResource, RenderedObject, get, has_unknown
 from policy.rule import Rule, WhenUnknown
-from policy.running import Running, running_as_objects, running_with_values
+from policy.running import RunningWorkloads, running_as_objects, running_with_values
 
 _WANTED: Final = ("requests.cpu", "requests.memory", "limits.memory")
 """The CPU is not limited on purpose: see components/chart_values/size_preset.py."""
@@ -21,7 +21,7 @@ _LIMIT: Final = re.compile(r"([0-9]{1,9})(%?)")
 _NOT_KNOWN: Final = "not known in this preview"
 
 
-def _sized(running: Running) -> Iterator[Finding]:
+def _sized(running: RunningWorkloads) -> Iterator[Finding]:
     for place, resources in running.resources:
         found = {wanted: get(resources, wanted) for wanted in _WANTED}
         missing = [wanted for wanted, value in found.items() if value in (None, "")]
@@ -31,7 +31,7 @@ def _sized(running: Running) -> Iterator[Finding]:
             yield place.finding(_NOT_KNOWN, unknown=True)
 
 
-def _probed(running: Running) -> Iterator[Finding]:
+def _probed(running: RunningWorkloads) -> Iterator[Finding]:
     for place, probed in running.probes:
         if probed is UNKNOWN:
             yield place.finding(f"probes {_NOT_KNOWN}", unknown=True)
@@ -39,7 +39,7 @@ def _probed(running: Running) -> Iterator[Finding]:
             yield place.finding("neither a liveness nor a readiness probe")
 
 
-def _budgeted(running: Running) -> Iterator[Finding]:
+def _budgeted(running: RunningWorkloads) -> Iterator[Finding]:
     for part in running.replicated:
         if part.has_budget is UNKNOWN:
             yield part.place.finding(f"its PodDisruptionBudget is {_NOT_KNOWN}", unknown=True)
@@ -70,7 +70,7 @@ def _limit(limit: Any, pods: int) -> float | None:
     return math.ceil(int(match[1]) * pods / 100) if match[2] else int(match[1])
 
 
-def _spread(running: Running) -> Iterator[Finding]:
+def _spread(running: RunningWorkloads) -> Iterator[Finding]:
     for part in running.replicated:
         if _ZONE in [constraint.get("topologyKey") for constraint in entries(part.spread)]:
             continue
@@ -80,8 +80,10 @@ def _spread(running: Running) -> Iterator[Finding]:
             yield part.place.finding(f"{part.pods} pods are not spread over zones ({_ZONE})")
 
 
-def _rule(id_: str, description: str, remedy: str, source: str, judge: Callable[[Running], Iterator[Finding]]) -> Rule:
-    def in_release(resource: Resource, context: Context) -> Iterator[Finding]:
+def _rule(
+    id_: str, description: str, remedy: str, source: str, judge: Callable[[RunningWorkloads], Iterator[Finding]]
+) -> Rule:
+    def in_release(resource: JudgedResource, context: Context) -> Iterator[Finding]:
         values = None if context.disposable else airflow_values(resource)
         if values is not None:
             yield from judge(running_with_values(values))

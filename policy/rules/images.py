@@ -9,7 +9,7 @@ from typing import Final
 from components.secrets.shapes import harmless
 from policy.context import Context
 from policy.images import Image, images_of_object, images_of_release
-from policy.model import Finding, RenderedObject, Resource
+from policy.model import Finding, JudgedResource, RenderedObject
 from policy.rule import Check, Rule
 
 _LATEST: Final = re.compile(r"(^|[-_.])latest($|[-_.])", re.IGNORECASE)
@@ -35,8 +35,8 @@ def _foreign(image: Image, context: Context) -> str | None:
 Judge = Callable[[Image, Context], str | None]
 
 
-def _in_release(judge: Judge) -> Check[Resource]:
-    def check(resource: Resource, context: Context) -> Iterator[Finding]:
+def _in_release(judge: Judge) -> Check[JudgedResource]:
+    def check(resource: JudgedResource, context: Context) -> Iterator[Finding]:
         paths: dict[str, list[str]] = {}
         for path, image in images_of_release(resource):
             problem = judge(image, context)

@@ -12,7 +12,7 @@ from components.kube.pod_security_standard import violations
 from policy.chart import airflow_values, has_task_pods
 from policy.context import Context
 from policy.dag_pods import WORKER, references, runs_dags, secrets_by_content, token_problem, variable_of
-from policy.model import UNKNOWN, Finding, RenderedObject, Resource, get, has_unknown
+from policy.model import UNKNOWN, Finding, JudgedResource, RenderedObject, get, has_unknown
 from policy.pods import SERVERS, containers, labels, pod_of
 from policy.rule import Rule
 
@@ -125,7 +125,7 @@ def _restricted(objects: Sequence[RenderedObject], context: Context) -> Iterator
 # What the cluster must refuse
 
 
-def _default_deny(resources: Sequence[Resource], context: Context) -> Iterator[Finding]:
+def _default_deny(resources: Sequence[JudgedResource], context: Context) -> Iterator[Finding]:
     if context.disposable:
         return
     for release in resources:
@@ -133,7 +133,7 @@ def _default_deny(resources: Sequence[Resource], context: Context) -> Iterator[F
             yield Finding.about(release, "no NetworkPolicy denies its pods what no other policy allows")
 
 
-def _denies(policy: Resource, release: Resource) -> bool:
+def _denies(policy: JudgedResource, release: JudgedResource) -> bool:
     """Tell whether a policy selects every pod beside a release, in both directions, and allows nothing."""
     if policy.type != _POLICY:
         return False
@@ -149,7 +149,7 @@ def _denies(policy: Resource, release: Resource) -> bool:
     return everywhere and beside and not any(selector.values()) and not allows
 
 
-def _pinned(resources: Sequence[Resource], context: Context) -> Iterator[Finding]:
+def _pinned(resources: Sequence[JudgedResource], context: Context) -> Iterator[Finding]:
     for release in resources:
         values = airflow_values(release)
         if values is None or get(values, "executor") is UNKNOWN or not has_task_pods(values):
@@ -162,7 +162,7 @@ def _pinned(resources: Sequence[Resource], context: Context) -> Iterator[Finding
             yield Finding.about(release, "starts pods of tasks, and nothing pins their labels, account and Secrets")
 
 
-def _logs_apart(resources: Sequence[Resource], context: Context) -> Iterator[Finding]:
+def _logs_apart(resources: Sequence[JudgedResource], context: Context) -> Iterator[Finding]:
     for release in resources:
         values = airflow_values(release)
         if values is not None and not context.disposable and get(values, "logs.persistence.enabled") is True:

@@ -13,7 +13,7 @@ from components.secrets.names import is_reference, is_secret_name
 from components.secrets.shapes import harmless, key_shape
 from policy.chart import airflow_values, release_values
 from policy.context import Context
-from policy.model import Finding, Path, RenderedObject, Resource, dotted, get, walk
+from policy.model import Finding, JudgedResource, Path, RenderedObject, dotted, get, walk
 from policy.rule import Rule
 
 _SECRET_DATA: Final = ("data", "stringData")
@@ -45,7 +45,7 @@ def shown(path: Path) -> str:
     return dotted(tuple(harmless(part) if isinstance(part, str) else part for part in path))
 
 
-def _in_resource(resource: Resource, context: Context) -> Iterator[Finding]:
+def _in_resource(resource: JudgedResource, context: Context) -> Iterator[Finding]:
     values = release_values(resource)
     if values is not None:
         for message in {**dict(_of_values(resource, values)), **dict(_keys_in(values, ("values",)))}.values():
@@ -92,7 +92,7 @@ def _is_literal(value: Any) -> bool:
     return isinstance(value, str) and not is_reference(value)
 
 
-def _of_values(resource: Resource, values: Any) -> Iterator[tuple[Path, str]]:
+def _of_values(resource: JudgedResource, values: Any) -> Iterator[tuple[Path, str]]:
     """Yield (path, message) of values that are secret by their place."""
     if airflow_values(resource) is None:
         return

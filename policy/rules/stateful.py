@@ -12,7 +12,7 @@ from typing import Final
 from components.kube.own_secrets import holds
 from policy.chart import airflow_values
 from policy.context import Context
-from policy.model import UNKNOWN, Finding, Resource, Step, get
+from policy.model import UNKNOWN, Finding, JudgedResource, JudgedStep, get
 from policy.rule import Rule
 
 _KEYS: Final = "airflow:index:AirflowKeys"
@@ -61,7 +61,7 @@ _PARTS: Final = {
 """Components, and the types of which each has at least one, which holds its data."""
 
 
-def lost_with(subject: Resource | Step) -> str | None:
+def lost_with(subject: JudgedResource | JudgedStep) -> str | None:
     """Return what is lost with a resource, or None.
 
     The passwords of the pooler's statistics user and of the scheduled verification are made anew at no loss.
@@ -73,7 +73,7 @@ def lost_with(subject: Resource | Step) -> str | None:
     return STATEFUL.get(subject.type)
 
 
-def _kept(step: Step, context: Context) -> Iterator[Finding]:
+def _kept(step: JudgedStep, context: Context) -> Iterator[Finding]:
     lost = lost_with(step)
     if lost is None or {step.urn, step.name} & context.decided:
         return
@@ -86,7 +86,7 @@ def _kept(step: Step, context: Context) -> Iterator[Finding]:
         yield Finding(message=f"would be deleted, and {lost} is lost")
 
 
-def _protected(resource: Resource, context: Context) -> Iterator[Finding]:
+def _protected(resource: JudgedResource, context: Context) -> Iterator[Finding]:
     lost = lost_with(resource)
     # A Secret is made again of the key, and it is the key that is protected.
     if lost is None or resource.type == _SECRET or context.disposable or resource.protect:
@@ -100,7 +100,7 @@ def _protected(resource: Resource, context: Context) -> Iterator[Finding]:
         yield Finding(message=f"is neither protected nor retained: an update may delete it, and {lost} with it")
 
 
-def _guarded(resource: Resource, context: Context) -> Iterator[Finding]:
+def _guarded(resource: JudgedResource, context: Context) -> Iterator[Finding]:
     inputs = resource.inputs
     if resource.type == _INSTANCE:
         protection, days = inputs.get("deletionProtection"), inputs.get("backupRetentionPeriod")
@@ -116,7 +116,7 @@ def _guarded(resource: Resource, context: Context) -> Iterator[Finding]:
         yield Finding(message="recoveryWindowInDays is 0: a deleted escrow cannot be recovered")
 
 
-def _present(resources: Sequence[Resource], context: Context) -> Iterator[Finding]:
+def _present(resources: Sequence[JudgedResource], context: Context) -> Iterator[Finding]:
     types = {resource.type for resource in resources}
     if context.disposable or _PLATFORM not in types:
         return

@@ -15,7 +15,7 @@ from components.secrets.shapes import harmless
 from policy.chart import GIT_SYNC, airflow_values
 from policy.context import Context
 from policy.convert import secret_data
-from policy.model import UNKNOWN, Finding, Level, RenderedObject, Resource, get, has_unknown
+from policy.model import UNKNOWN, Finding, JudgedResource, Level, RenderedObject, get, has_unknown
 from policy.pods import containers
 from policy.rule import Rule
 
@@ -84,7 +84,7 @@ def _unverified(objects: Sequence[RenderedObject], context: Context) -> Iterator
                     yield Finding.about(rendered, f"{key}: sslmode {mode} does not verify the certificate")
 
 
-def _not_forced(resource: Resource, context: Context) -> Iterator[Finding]:
+def _not_forced(resource: JudgedResource, context: Context) -> Iterator[Finding]:
     family = resource.inputs.get("family")
     if resource.type != _PARAMETER_GROUP or not isinstance(family, str) or not family.startswith("postgres"):
         return
@@ -97,7 +97,7 @@ def _not_forced(resource: Resource, context: Context) -> Iterator[Finding]:
 # Host keys
 
 
-def _unpinned_release(resource: Resource, context: Context) -> Iterator[Finding]:
+def _unpinned_release(resource: JudgedResource, context: Context) -> Iterator[Finding]:
     values = airflow_values(resource)
     if values is None or get(values, f"{GIT_SYNC}.enabled") is not True:
         return

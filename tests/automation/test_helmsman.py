@@ -14,7 +14,7 @@ from google.protobuf import json_format
 
 from automation import helmsman
 from automation.__main__ import parse
-from automation.helmsman import FILES, FolderRefused, NotExportable, Source
+from automation.helmsman import FILES, ExportedStack, FolderRefused, NotExportable
 from automation.helmsman.image_values import REPOSITORY_KEYS, TAG_KEYS
 from automation.helmsman.names import MARK
 from automation.plan.answers import complete
@@ -106,7 +106,7 @@ def values_of(deployment: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def source_of(deployment: Mapping[str, Any]) -> Source:
+def source_of(deployment: Mapping[str, Any]) -> ExportedStack:
     source = helmsman.from_state("dev", deployment)
     assert source is not None
     return source

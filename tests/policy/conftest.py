@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from policy import context
-from policy.model import Resource
+from policy.model import JudgedResource
 from tests import samples
 from tests.automation.checkouts import checkouts
 from tests.cluster.harness import pulumi
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["checkouts"]
 
-Recorded = Callable[..., list[Resource]]
-_RECORDED: dict[tuple[str, bool], list[Resource]] = {}
+Recorded = Callable[..., list[JudgedResource]]
+_RECORDED: dict[tuple[str, bool], list[JudgedResource]] = {}
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +41,7 @@ def shipped_registries(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def recorded(registered: Callable[..., Recorder]) -> Recorded:
     """The resources of a program by name, converted once for all tests. Nobody may change them."""
 
-    def recorded(name: str, *, preview: bool = False) -> list[Resource]:
+    def recorded(name: str, *, preview: bool = False) -> list[JudgedResource]:
         if (name, preview) not in _RECORDED:
             _RECORDED[name, preview] = resources_of(registered(PROGRAMS[name](), preview=preview))
         return _RECORDED[name, preview]

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from policy.context import Context
 from policy.evaluate import evaluate_objects, evaluate_resources, evaluate_steps
-from policy.model import RenderedObject, Resource, Step, Violation
+from policy.model import JudgedResource, JudgedStep, RenderedObject, Violation
 from policy.rule import Rule
 
 SIZED: Final = {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "1Gi"}}
@@ -18,9 +18,9 @@ SIZED: Final = {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": 
 class Given:
     """What a rule is asked about: a stack, objects, or steps."""
 
-    resources: Sequence[Resource] = ()
+    resources: Sequence[JudgedResource] = ()
     objects: Sequence[RenderedObject] = ()
-    steps: Sequence[Step] = ()
+    steps: Sequence[JudgedStep] = ()
     context: Context = field(default_factory=Context)
 
     def judged_by(self, rule: Rule) -> list[Violation]:
@@ -45,12 +45,12 @@ class Cases:
     missing_is_bad: bool
 
 
-def resource(type_: str, name: str = "x", *, parents: str = "", **options: Any) -> Resource:
+def resource(type_: str, name: str = "x", *, parents: str = "", **options: Any) -> JudgedResource:
     chain = f"{parents}${type_}" if parents else type_
-    return Resource(type=type_, name=name, urn=f"urn:pulumi:s::airflow::{chain}::{name}", **options)
+    return JudgedResource(type=type_, name=name, urn=f"urn:pulumi:s::airflow::{chain}::{name}", **options)
 
 
-def stack(*resources: Resource) -> Given:
+def stack(*resources: JudgedResource) -> Given:
     return Given(resources=resources)
 
 
@@ -102,5 +102,5 @@ def budget(**limits: Any) -> RenderedObject:
 
 def steps(operation: str, type_: str, *, context: Context | None = None, parents: str = "", **options: Any) -> Given:
     found = resource(type_, parents=parents)
-    step = Step(operation=operation, type=type_, name="x", urn=found.urn, **options)
+    step = JudgedStep(operation=operation, type=type_, name="x", urn=found.urn, **options)
     return Given(steps=[step], context=context or Context())

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from components.kube.pod_security import CONTAINER, pod_security_context
 from policy.context import Context
-from policy.model import UNKNOWN, RenderedObject, Resource
+from policy.model import UNKNOWN, JudgedResource, RenderedObject
 from tests.policy.given import Cases, Given, objects, resource, stack, values
 
 LABELS: Final = {"tier": "airflow", "release": "airflow"}
@@ -68,23 +68,23 @@ def restricted(container: Any = None, **spec: Any) -> RenderedObject:
     return runs("worker", pod=contexts, securityContext={**CONTAINER, **(container or {})})
 
 
-def release(executor: Any = "CeleryExecutor") -> Resource:
+def release(executor: Any = "CeleryExecutor") -> JudgedResource:
     inputs: Mapping[str, Any] = values({"executor": executor}).resources[0].inputs
     return resource(RELEASE, "airflow", inputs={**inputs, "namespace": "airflow"})
 
 
-def logs_of(volume: Any) -> Resource:
+def logs_of(volume: Any) -> JudgedResource:
     """A release whose tasks share a volume for their logs, or not."""
     return resource(RELEASE, "airflow", inputs=values({"logs.persistence.enabled": volume}).resources[0].inputs)
 
 
-def policy(namespace: Any = "airflow", **spec: Any) -> Resource:
+def policy(namespace: Any = "airflow", **spec: Any) -> JudgedResource:
     full = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"], **spec}
     inputs = {"metadata": {"namespace": namespace}, "spec": full}
     return resource("kubernetes:networking.k8s.io/v1:NetworkPolicy", "deny", inputs=inputs)
 
 
-def binding(actions: Any) -> Resource:
+def binding(actions: Any) -> JudgedResource:
     return resource(f"{ADMISSION}Binding", "b", inputs={"spec": {"policyName": "p", "validationActions": actions}})
 
 

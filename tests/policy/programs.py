@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from automation.plan.recorder import Recorder, Registration
 from policy.convert import known
-from policy.model import Resource
+from policy.model import JudgedResource
 from tests import samples
 from tests.samples import StackConfig
 
@@ -63,9 +63,9 @@ def certificate() -> str:
     return text[: text.index(end)] + end
 
 
-def resource_of(registration: Registration) -> Resource:
+def resource_of(registration: Registration) -> JudgedResource:
     """With its secrets in clear: a rule that repeats one is wrong."""
-    return Resource(
+    return JudgedResource(
         type=registration.type,
         name=registration.name,
         urn=registration.urn,
@@ -76,11 +76,11 @@ def resource_of(registration: Registration) -> Resource:
     )
 
 
-def resources_of(program: Recorder) -> list[Resource]:
+def resources_of(program: Recorder) -> list[JudgedResource]:
     return [resource_of(found) for found in program.every()]
 
 
-def values_of(resources: Sequence[Resource]) -> dict[str, Any]:
+def values_of(resources: Sequence[JudgedResource]) -> dict[str, Any]:
     """Values of the only Helm release."""
     [release] = [found for found in resources if found.type == RELEASE]
     found: dict[str, Any] = release.inputs["values"]
@@ -88,13 +88,17 @@ def values_of(resources: Sequence[Resource]) -> dict[str, Any]:
 
 
 def changed(
-    resources: Sequence[Resource], type_: str, ending: str, change: Callable[[dict[str, Any]], object], **options: Any
-) -> list[Resource]:
+    resources: Sequence[JudgedResource],
+    type_: str,
+    ending: str,
+    change: Callable[[dict[str, Any]], object],
+    **options: Any,
+) -> list[JudgedResource]:
     """The same resources, with inputs and options changed of those of a type whose name ends so: one at least."""
     found = [resource.type == type_ and resource.name.endswith(ending) for resource in resources]
     assert any(found), f"no {type_} …{ending}"
 
-    def with_change(resource: Resource) -> Resource:
+    def with_change(resource: JudgedResource) -> JudgedResource:
         inputs = copy.deepcopy(dict(resource.inputs))
         change(inputs)
         return replace(resource, inputs=inputs, **options)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from policy.context import allowed_registries
 from policy.convert import known, object_of_resource, objects_of, secret_data
 from policy.images import Image, parse_image
-from policy.model import UNKNOWN, RenderedObject, Resource, dotted, get, has_unknown, walk
+from policy.model import UNKNOWN, JudgedResource, RenderedObject, dotted, get, has_unknown, walk
 from tests import samples
 from tests.cases import each
 
@@ -100,11 +100,11 @@ def test_what_is_no_pod_is_left_out() -> None:
 
 def test_resource_is_the_object_that_it_makes() -> None:
     body = {"metadata": {"namespace": "airflow"}, "spec": {}}
-    job = Resource(type="kubernetes:batch/v1:Job", name="migrate", urn=URN, inputs=body)
+    job = JudgedResource(type="kubernetes:batch/v1:Job", name="migrate", urn=URN, inputs=body)
     assert object_of_resource(job) == RenderedObject(
         kind="Job", api_version="batch/v1", name="migrate", namespace="airflow", body=body, urn=URN
     )
-    secret = object_of_resource(Resource(type="kubernetes:core/v1:Secret", name="s"))
+    secret = object_of_resource(JudgedResource(type="kubernetes:core/v1:Secret", name="s"))
     assert secret is not None
     assert secret.api_version == "v1"
 
@@ -113,7 +113,7 @@ def test_resource_is_the_object_that_it_makes() -> None:
     "type_", ["kubernetes:helm.sh/v3:Release", "aws:s3/bucket:Bucket", "pulumi:providers:kubernetes"]
 )
 def test_other_resources_make_no_object(type_: str) -> None:
-    assert object_of_resource(Resource(type=type_, name="x")) is None
+    assert object_of_resource(JudgedResource(type=type_, name="x")) is None
 
 
 def test_secret_is_read_in_either_form_as_far_as_it_is_known() -> None:

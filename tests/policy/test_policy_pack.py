@@ -15,7 +15,7 @@ import pytest
 
 from policy.context import Context
 from policy.evaluate import evaluate_steps
-from policy.model import Step
+from policy.model import JudgedStep
 from policy.rules import ALL_RULES
 from tests.cluster.harness import CONTEXT, Stack, core_api, events, pulumi
 from tests.policy.programs import set_at
@@ -144,7 +144,10 @@ def test_pack_is_not_shown_what_is_deleted_and_the_rule_over_steps_is(program: P
         code, output = program.run("preview", *relaxed, "--event-log", str(log), **given)
         assert (code, told(output)) == (0, set()), output
         steps = [metadata for event in events(log) if (metadata := event.get("resourcePreEvent", {}).get("metadata"))]
-        done = [Step(operation=s["op"], type=s["type"], name=s["urn"].rpartition("::")[2], urn=s["urn"]) for s in steps]
+        done = [
+            JudgedStep(operation=s["op"], type=s["type"], name=s["urn"].rpartition("::")[2], urn=s["urn"])
+            for s in steps
+        ]
         [violation] = evaluate_steps(done, Context())
         assert violation.subject == "RandomPassword keys-redis-password"
         assert f"would be {operation}d" in violation.message

@@ -15,7 +15,7 @@ from components.kube.pod_security import CONTAINER as CONTAINER_CONTEXT
 from policy.context import Context, context_of
 from policy.convert import objects_of
 from policy.evaluate import evaluate_objects, evaluate_resources, evaluate_steps
-from policy.model import UNKNOWN, Level, RenderedObject, Resource, Step, Violation, walk
+from policy.model import UNKNOWN, JudgedResource, JudgedStep, Level, RenderedObject, Violation, walk
 from policy.rules import ALL_RULES
 from policy.rules.stateful import lost_with
 from tests import samples
@@ -27,7 +27,7 @@ from tests.policy.programs import INSTANCE, PROGRAMS, RELEASE, SECRET, changed, 
 SHIPPED: Final = ("dev", "prod")
 FERNET_KEY: Final = samples.sentinels()["fernetKey"]
 
-Change = Callable[[list[Resource]], list[Resource]]
+Change = Callable[[list[JudgedResource]], list[JudgedResource]]
 
 
 def rules(violations: Sequence[Violation]) -> set[str]:
@@ -38,7 +38,7 @@ def texts(violations: Sequence[Violation]) -> list[str]:
     return [str(violation) for violation in violations]
 
 
-def objects_for(resources: Sequence[Resource]) -> list[RenderedObject]:
+def objects_for(resources: Sequence[JudgedResource]) -> list[RenderedObject]:
     """What the chart makes of a program's values, as a plan judges it. Nobody may change them."""
     return objects_of(rendering.objects(values_of(resources)), resources)
 
@@ -385,8 +385,8 @@ def test_admin_admin_is_seen_in_the_job_that_would_make_it(recorded: Recorded) -
 # Steps
 
 
-def step(resource: Resource, operation: str) -> Step:
-    return Step(
+def step(resource: JudgedResource, operation: str) -> JudgedStep:
+    return JudgedStep(
         operation=operation,
         type=resource.type,
         name=resource.name,

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from components.kube.safe_yaml import load_yaml
 from policy.context import Context
-from policy.model import UNKNOWN, Level, RenderedObject, Resource, Step, Violation
+from policy.model import UNKNOWN, JudgedResource, JudgedStep, Level, RenderedObject, Violation
 from policy.rule import Rule, WhenUnknown
 from policy.rules import ALL_RULES
 from tests.cases import each
@@ -113,7 +113,12 @@ CASES: Final[dict[str, Cases]] = {
         ],
         missing=[stack(resource(PLATFORM))],
         unknown=[
-            stack(*(Resource(type=p.type, name=p.name, urn=p.urn, inputs={"a": UNKNOWN}) for p in platform().resources))
+            stack(
+                *(
+                    JudgedResource(type=p.type, name=p.name, urn=p.urn, inputs={"a": UNKNOWN})
+                    for p in platform().resources
+                )
+            )
         ],
         missing_is_bad=True,
     ),
@@ -600,14 +605,14 @@ EMPTY: Final = (
             "airflow:index:AirflowKeys",
         )
     ),
-    stack(Resource(type="", name="")),
+    stack(JudgedResource(type="", name="")),
     objects(RenderedObject(kind="")),
     *(
         objects(RenderedObject(kind=kind))
         for kind in ("Deployment", "Pod", "ConfigMap", "Secret", "PodDisruptionBudget")
     ),
     objects(RenderedObject(kind="Deployment", body={"spec": {"template": {"spec": {"containers": []}}}})),
-    Given(steps=[Step(operation="", type="", name="")]),
+    Given(steps=[JudgedStep(operation="", type="", name="")]),
 )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from automation.change_report.compare import compare_plans
-from automation.change_report.model import Kind, PropertyChange, StackReport
+from automation.change_report.model import ChangeKind, PropertyChange, StackReport
 from automation.plan.model import Failure, FailureKind, Placeholder, Plan, PlannedResource, PolicyResult, Why
 from components.secrets.masker import Masker
 from tests.cases import each
@@ -82,26 +82,31 @@ def test_steps_are_told_by_gravity() -> None:
     )
     report = compare_plans(before, after)
     assert kinds(report) == [("delete", "gone"), ("replace", "replaced"), ("update", "updated"), ("create", "new")]
-    assert report.counts == {Kind.DELETE: 1, Kind.REPLACE: 1, Kind.UPDATE: 1, Kind.CREATE: 1}
+    assert report.counts == {ChangeKind.DELETE: 1, ChangeKind.REPLACE: 1, ChangeKind.UPDATE: 1, ChangeKind.CREATE: 1}
     assert report.unchanged == 1
 
 
 @each(
     ("type_", "before", "after", "kind"),
     [
-        (SECRET, {"stringData": {"a": "1"}}, {"stringData": {"a": "2"}}, Kind.REPLACE),
-        (SECRET, {"metadata": {"labels": {"a": "1"}}}, {"metadata": {"labels": {"a": "2"}}}, Kind.UPDATE),
-        (POLICY, {"metadata": {"namespace": "a"}}, {"metadata": {"namespace": "b"}}, Kind.REPLACE),
-        (JOB, {"spec": {"template": {"spec": {"x": 1}}}}, {"spec": {"template": {"spec": {"x": 2}}}}, Kind.REPLACE),
-        (JOB, {"spec": {"backoffLimit": 1}}, {"spec": {"backoffLimit": 2}}, Kind.UPDATE),
-        (INSTANCE, {"instanceClass": "a"}, {"instanceClass": "b"}, Kind.UPDATE),
-        (INSTANCE, {"dbName": "a"}, {"dbName": "b"}, Kind.REPLACE),
-        (INSTANCE, {"dbNameOfAnother": "a"}, {"dbNameOfAnother": "b"}, Kind.UPDATE),
-        (PASSWORD, {"length": 20}, {"length": 24}, Kind.REPLACE),
+        (SECRET, {"stringData": {"a": "1"}}, {"stringData": {"a": "2"}}, ChangeKind.REPLACE),
+        (SECRET, {"metadata": {"labels": {"a": "1"}}}, {"metadata": {"labels": {"a": "2"}}}, ChangeKind.UPDATE),
+        (POLICY, {"metadata": {"namespace": "a"}}, {"metadata": {"namespace": "b"}}, ChangeKind.REPLACE),
+        (
+            JOB,
+            {"spec": {"template": {"spec": {"x": 1}}}},
+            {"spec": {"template": {"spec": {"x": 2}}}},
+            ChangeKind.REPLACE,
+        ),
+        (JOB, {"spec": {"backoffLimit": 1}}, {"spec": {"backoffLimit": 2}}, ChangeKind.UPDATE),
+        (INSTANCE, {"instanceClass": "a"}, {"instanceClass": "b"}, ChangeKind.UPDATE),
+        (INSTANCE, {"dbName": "a"}, {"dbName": "b"}, ChangeKind.REPLACE),
+        (INSTANCE, {"dbNameOfAnother": "a"}, {"dbNameOfAnother": "b"}, ChangeKind.UPDATE),
+        (PASSWORD, {"length": 20}, {"length": 24}, ChangeKind.REPLACE),
     ],
 )
 def test_step_is_what_the_provider_would_do(
-    type_: str, before: Mapping[str, Any], after: Mapping[str, Any], kind: Kind
+    type_: str, before: Mapping[str, Any], after: Mapping[str, Any], kind: ChangeKind
 ) -> None:
     (step,) = changed(type_, before, after).steps
     assert step.kind is kind
@@ -242,7 +247,7 @@ def test_a_new_stack_is_created_whole() -> None:
     missing = Plan(stack="prod", failure=Failure(kind=FailureKind.NO_STACK, text="there is no Pulumi.prod.yaml"))
     report = compare_plans(missing, plan(resource(POLICY, "policy"), objects=(manifest("a"),)))
     assert kinds(report) == [("create", "policy")]
-    assert [found.kind for found in report.objects or ()] == [Kind.CREATE]
+    assert [found.kind for found in report.objects or ()] == [ChangeKind.CREATE]
 
 
 @pytest.mark.parametrize("side", ["base", "head"])

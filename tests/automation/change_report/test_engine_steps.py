@@ -12,7 +12,7 @@ from pulumi.automation import EngineEvent
 from automation.change_report.engine_events import UNKNOWN
 from automation.change_report.engine_steps import preview_report
 from automation.change_report.markdown import markdown
-from automation.change_report.model import Category, ChangeReport, Kind, Severity, Source
+from automation.change_report.model import Category, ChangeKind, ChangeReport, ReportSource, Severity
 from automation.change_report.preview_file import read_events
 from automation.plan.model import RELEASE_TYPE
 from tests.chart.rendering import CHART, needs_chart
@@ -31,12 +31,12 @@ SECRET_MARK: Final = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d7
 )
 def test_every_form_of_a_preview_gives_the_same_steps(events: list[Any]) -> None:
     report = preview_report("dev", events)
-    assert report.source is Source.PREVIEW
+    assert report.source is ReportSource.PREVIEW
     assert [(step.kind, step.name, step.protected) for step in report.steps] == [
-        (Kind.DELETE, "gone", False),
-        (Kind.REPLACE, "airflow-keys-jwt-secret", True),
-        (Kind.REPLACE, "pet", False),
-        (Kind.REPLACE, "kept", False),
+        (ChangeKind.DELETE, "gone", False),
+        (ChangeKind.REPLACE, "airflow-keys-jwt-secret", True),
+        (ChangeKind.REPLACE, "pet", False),
+        (ChangeKind.REPLACE, "kept", False),
     ]
     changes = {step.name: [(c.path, c.before, c.after, c.replaces) for c in step.changes] for step in report.steps}
     assert changes["airflow-keys-jwt-secret"] == [("length", 20, 24, True)]
@@ -128,7 +128,7 @@ def test_steps_that_do_nothing_are_none() -> None:
 @pytest.mark.parametrize("op", ["create", "import"])
 def test_what_is_new_is_shown_whole(op: str) -> None:
     (found,) = preview_report("dev", [step(op, None, state("a:b:C", inputs={"x": UNKNOWN_TEXT}))]).steps
-    assert found.kind is Kind.CREATE
+    assert found.kind is ChangeKind.CREATE
     assert [(change.path, change.after) for change in found.changes] == [("x", UNKNOWN)]
 
 

@@ -20,7 +20,7 @@ from markdown_it.token import Token
 
 from automation.change_report.compare import compare_plans
 from automation.change_report.markdown import LIMIT, MARKER, markdown
-from automation.change_report.model import Category, ChangeReport, Kind, Severity, StackReport
+from automation.change_report.model import Category, ChangeKind, ChangeReport, Severity, StackReport
 from automation.cli.report import report_json
 from automation.plan.model import FailureKind, Plan, PlannedResource
 from tests.automation.checkouts import OTHER_SECURE, SECURE, another_chart, edit
@@ -158,8 +158,8 @@ def _categories(report: StackReport, severity: Severity) -> set[Category]:
 def test_image_tag_rolls_what_runs_the_image(base: Path, checkouts: Checkouts) -> None:
     report = _report("image-tag", base, checkouts)
     assert {(step.kind, step.name) for step in report.steps} == {
-        (Kind.REPLACE, "airflow-database-migrate"),
-        (Kind.UPDATE, "airflow"),
+        (ChangeKind.REPLACE, "airflow-database-migrate"),
+        (ChangeKind.UPDATE, "airflow"),
     }
     components = {"api-server", "dag-processor", "scheduler", "triggerer", "worker"}
     assert {roll.component for roll in report.rolls} == components
@@ -236,7 +236,7 @@ def test_volume_of_the_chart_that_kubernetes_lets_nobody_change_is_told(base: Pa
 def test_deleted_component_is_told_before_what_it_owned(base: Path, checkouts: Checkouts) -> None:
     report = _report("deleted-component", base, checkouts)
     assert report.steps[0].component
-    assert report.steps[0].kind is Kind.DELETE
+    assert report.steps[0].kind is ChangeKind.DELETE
     assert {Category.DELETE, Category.ISOLATION} <= _categories(report, Severity.WARNING)
 
 

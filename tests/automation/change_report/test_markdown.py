@@ -15,18 +15,18 @@ from markdown_it.token import Token
 from automation.change_report.escape import code, fenced, html_code, sentence, visible
 from automation.change_report.markdown import LIMIT, MARKER, check_link, markdown
 from automation.change_report.model import (
-    Alert,
     Category,
+    ChangeKind,
     ChangeReport,
-    Kind,
     ObjectChange,
     PolicyChange,
     PropertyChange,
+    Remark,
+    ReportSource,
+    ResourceChange,
     Roll,
     Severity,
-    Source,
     StackReport,
-    Step,
 )
 from automation.plan.model import Failure, FailureKind, PolicyResult
 from tests.cases import each
@@ -44,12 +44,12 @@ def html_of(text: str) -> str:
     return "".join(token.content for token in tokens(text) if token.type.startswith("html"))
 
 
-def step(name: str = "it", kind: Kind = Kind.UPDATE, **more: Any) -> Step:
-    return Step(kind=kind, urn=f"urn::{name}", type="a:b:C", name=name, **more)
+def step(name: str = "it", kind: ChangeKind = ChangeKind.UPDATE, **more: Any) -> ResourceChange:
+    return ResourceChange(kind=kind, urn=f"urn::{name}", type="a:b:C", name=name, **more)
 
 
-def alert(text: str = "{0} is so", *names: str, severity: Severity = Severity.WARNING) -> Alert:
-    return Alert(severity=severity, category=Category.DELETE, text=text, names=names or ("it",))
+def alert(text: str = "{0} is so", *names: str, severity: Severity = Severity.WARNING) -> Remark:
+    return Remark(severity=severity, category=Category.DELETE, text=text, names=names or ("it",))
 
 
 def report(*stacks: StackReport) -> ChangeReport:
@@ -65,7 +65,7 @@ def full(name: str = "prod", word: str = "word", size: int = 1, level: str = "")
         unchanged=3,
         steps=tuple(step(f"{word}{index}", changes=(change,)) for index in range(size)),
         objects=tuple(
-            ObjectChange(kind=Kind.UPDATE, label=f"{word} {index}", changes=(change,)) for index in range(size)
+            ObjectChange(kind=ChangeKind.UPDATE, label=f"{word} {index}", changes=(change,)) for index in range(size)
         ),
         rolls=(Roll(component=word, kind="Deployment", replicas=1, interrupts=True, grace_seconds=30),),
         warnings=tuple(alert("{0} is so", f"{word}{index}") for index in range(size)),
@@ -115,7 +115,7 @@ def test_a_plan_that_is_missing_is_told(base: FailureKind | None, head: FailureK
 
 
 def test_a_preview_is_not_taken_for_a_plan() -> None:
-    text = markdown(report(StackReport(stack="dev", source=Source.PREVIEW, steps=(step(),))))
+    text = markdown(report(StackReport(stack="dev", source=ReportSource.PREVIEW, steps=(step(),))))
     assert "`dev`, as it is deployed" in text
     assert "From the engine's preview" in text
 
@@ -124,23 +124,23 @@ def test_a_preview_is_not_taken_for_a_plan() -> None:
     ("source", "expected"),
     [
         (
-            Source.PLAN,
+            ReportSource.PLAN,
             ("1 may be replaced", "| may replace |", "**May be replaced:", "@@ p @@ may force a replacement"),
         ),
-        (Source.PREVIEW, ("1 replaced", "| replace |", "**Replaced:", "@@ p @@ forces the replacement")),
+        (ReportSource.PREVIEW, ("1 replaced", "| replace |", "**Replaced:", "@@ p @@ forces the replacement")),
     ],
 )
-def test_only_the_engine_says_that_something_is_replaced(source: Source, expected: tuple[str, ...]) -> None:
+def test_only_the_engine_says_that_something_is_replaced(source: ReportSource, expected: tuple[str, ...]) -> None:
     change = PropertyChange(path="p", before="1", after="2", replaces=True)
     text = markdown(
-        report(StackReport(stack="dev", source=source, steps=(step(kind=Kind.REPLACE, changes=(change,)),)))
+        report(StackReport(stack="dev", source=source, steps=(step(kind=ChangeKind.REPLACE, changes=(change,)),)))
     )
     assert [part for part in expected if part not in text] == []
 
 
 def test_objects_to_which_the_same_is_done_are_told_together() -> None:
     change = PropertyChange(path="metadata.labels.chart", before="1", after="2")
-    objects = tuple(ObjectChange(kind=Kind.UPDATE, label=f"Service {name}", changes=(change,)) for name in "abc")
+    objects = tuple(ObjectChange(kind=ChangeKind.UPDATE, label=f"Service {name}", changes=(change,)) for name in "abc")
     text = markdown(report(StackReport(stack="dev", objects=objects)))
     assert text.count("metadata.labels.chart") == 1
     assert "`Service a`, `Service b`, `Service c`" in text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from automation.change_report.model import Kind, ObjectChange, PropertyChange
+from automation.change_report.model import ChangeKind, ObjectChange, PropertyChange
 from automation.change_report.repeated import Moved, same_values, without_repetition
 
 IMAGE = "spec.template.spec.containers[main].image"
@@ -14,7 +14,7 @@ def change(path: str, before: str = "a:1", after: str = "a:2") -> PropertyChange
 
 
 def updated(label: str, *changes: PropertyChange) -> ObjectChange:
-    return ObjectChange(kind=Kind.UPDATE, label=label, changes=changes)
+    return ObjectChange(kind=ChangeKind.UPDATE, label=label, changes=changes)
 
 
 def test_image_that_moves_in_many_objects_is_said_once_with_their_names() -> None:
@@ -33,9 +33,11 @@ def test_image_that_moves_in_many_objects_is_said_once_with_their_names() -> Non
 def test_what_does_not_repeat_stays_where_it_is() -> None:
     one = updated("Deployment a", change(IMAGE))
     other = updated("Deployment b", change(IMAGE, "b:1", "b:2"))
-    created = ObjectChange(kind=Kind.CREATE, label="Deployment c", changes=(change(IMAGE),))
+    created = ObjectChange(kind=ChangeKind.CREATE, label="Deployment c", changes=(change(IMAGE),))
     bare = updated("Service d")
-    refused = ObjectChange(kind=Kind.UPDATE, label="Deployment e", changes=(change(CHECKSUM),), refused=("spec.x",))
+    refused = ObjectChange(
+        kind=ChangeKind.UPDATE, label="Deployment e", changes=(change(CHECKSUM),), refused=("spec.x",)
+    )
     found = without_repetition([one, other, created, bare, refused])
     assert found.moved == ()
     assert [item.label for item in found.others] == [

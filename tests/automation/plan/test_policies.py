@@ -19,7 +19,7 @@ from automation.plan.recorder import Recorder
 from automation.plan.text import plan_text
 from policy.context import context_of
 from policy.evaluate import evaluate_resources
-from policy.model import Resource
+from policy.model import JudgedResource
 from policy.rules.secrets import RULES as KEYS_IN_CLEAR
 from tests import samples
 from tests.cases import each
@@ -70,9 +70,9 @@ def test_a_connection_that_is_not_verified_is_told_before_the_update(mode: str, 
 
 @pytest.mark.parametrize("name", ["prod with given keys", "dev with bundles", "external"])
 def test_no_rule_is_given_a_secret(name: str, planned: Planned, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Resource] = []
+    asked: list[JudgedResource] = []
 
-    def evaluate(resources: Sequence[Resource], *rest: Any) -> list[Any]:
+    def evaluate(resources: Sequence[JudgedResource], *rest: Any) -> list[Any]:
         asked.extend(resources)
         return []
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from automation.upgrade.chart import Charts
-from automation.upgrade.stages import STAGES, Doing, first_number
+from automation.upgrade.stages import STAGES, UpgradeAction, first_number
 from automation.upgrade.target import Target, earlier_image, rollback_target, upgrade_target
 from settings.upgrade import AirflowImage, UpgradeMark
 
@@ -22,7 +22,7 @@ def test_upgrade_is_tried_again_until_its_update_begins_and_continued_from_then_
         target = upgrade_target("prod", NEW, "3.2.2", NEW, mark(number))
         assert target.resumed
         assert (target.before, target.after, target.refusals) == (OLD, NEW, ())
-        assert target.first == (number if doing in (Doing.UPDATE, Doing.VERIFY) else 1)
+        assert target.first == (number if doing in (UpgradeAction.UPDATE, UpgradeAction.VERIFY) else 1)
     assert first_number(STAGES["upgrade"], None) == 1
 
 

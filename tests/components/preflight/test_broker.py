@@ -9,7 +9,7 @@ from components.chart_values.chart_defaults import chart_values, merged
 from components.chart_values.values import airflow_values
 from components.kube.job_pod import JobPod
 from components.preflight.broker import SCRIPT, VALUES_OF, broker_finding, broker_pod
-from components.preflight.checks import Kind, findings_of
+from components.preflight.checks import CheckKind, findings_of
 from components.preflight.component_pods import with_own_files
 from components.preflight.finding import Verdict
 from components.preflight.pod_run import ContainerEnd, PodEnd
@@ -73,7 +73,7 @@ def test_good_server_passes_also_where_it_hides_its_facts() -> None:
 def test_what_is_not_seen_in_time_or_not_understood_ends_no_update() -> None:
     for code, message in ((None, ""), (1, "ModuleNotFoundError: No module named 'redis'")):
         item = ContainerEnd(name="airflow", image="a:1", pulled=True, exit_code=code, message=message)
-        [found] = findings_of(Kind.BROKER, PodEnd(containers={"airflow": item}), ABOUT, str)
+        [found] = findings_of(CheckKind.BROKER, PodEnd(containers={"airflow": item}), ABOUT, str)
         assert (found.check, found.verdict) == ("broker", Verdict.SKIPPED)
 
 

@@ -12,7 +12,7 @@ from components.chart_values.chart_defaults import chart_values, merged
 from components.chart_values.values import airflow_values
 from components.dags.delivery import DagsDelivery
 from components.kube.images import Images
-from components.preflight.checks import Kind, findings_of
+from components.preflight.checks import CheckKind, findings_of
 from components.preflight.finding import Verdict
 from components.preflight.image_dags import (
     LABELS,
@@ -113,8 +113,8 @@ def test_missing_dags_are_named_with_folder_image_and_ways_out() -> None:
 def test_check_that_cannot_be_made_ends_no_update() -> None:
     for code, message in ((None, ""), (1, "exec: python: not found")):
         container = ContainerEnd(name=LOOK, image="x:1", pulled=True, exit_code=code, message=message)
-        [found] = findings_of(Kind.DAGS, PodEnd(containers={LOOK: container}), ABOUT, str)
+        [found] = findings_of(CheckKind.DAGS, PodEnd(containers={LOOK: container}), ABOUT, str)
         assert found.verdict is Verdict.SKIPPED
     missing = ContainerEnd(name=LOOK, image="x:1", reason="ErrImagePull", message="x:1: not found")
-    [found] = findings_of(Kind.DAGS, PodEnd(containers={LOOK: missing}), ABOUT, str)
+    [found] = findings_of(CheckKind.DAGS, PodEnd(containers={LOOK: missing}), ABOUT, str)
     assert found.what.startswith("airflow:imageTag: ")

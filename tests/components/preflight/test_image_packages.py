@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from components.preflight.checks import Kind, findings_of
+from components.preflight.checks import CheckKind, findings_of
 from components.preflight.finding import Verdict
 from components.preflight.image_packages import CHECK, CONTAINER, ImageNeed, about, command
 from components.preflight.pod_run import ContainerEnd, PodEnd
@@ -40,7 +40,7 @@ def judge(code: int | None = 0, message: str = "", **versions: str) -> list[tupl
     found = {name.replace("_", "-"): version for name, version in versions.items()}
     written = message or json.dumps({"found": found, "needs": {}})
     item = ContainerEnd(name=CONTAINER, image="acme/airflow:7", pulled=True, exit_code=code, message=written)
-    pulled, *told = findings_of(Kind.IMAGES, PodEnd(containers={CONTAINER: item}), ABOUT, str)
+    pulled, *told = findings_of(CheckKind.IMAGES, PodEnd(containers={CONTAINER: item}), ABOUT, str)
     assert pulled.verdict is Verdict.PASSED
     assert {item.check for item in told} == {CHECK}
     return [(item.verdict, str(item)) for item in told]

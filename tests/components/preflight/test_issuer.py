@@ -8,7 +8,7 @@ from typing import Any, Final
 from components.chart_values.chart_defaults import chart_values, merged
 from components.chart_values.values import airflow_values
 from components.kube.job_pod import JobPod
-from components.preflight.checks import Kind, findings_of
+from components.preflight.checks import CheckKind, findings_of
 from components.preflight.component_pods import with_own_files
 from components.preflight.finding import Finding, Verdict
 from components.preflight.issuer import SCRIPT, VALUES_OF, issuer_about, issuer_finding, issuer_pod
@@ -90,7 +90,7 @@ def test_slash_at_the_end_of_its_name_does_not_matter() -> None:
 def test_what_is_not_seen_in_time_or_not_understood_ends_no_update() -> None:
     for code, message in ((None, ""), (1, "ModuleNotFoundError: No module named 'requests'")):
         item = ContainerEnd(name="airflow", image="a:1", pulled=True, exit_code=code, message=message)
-        [found] = findings_of(Kind.LOGIN, PodEnd(containers={"airflow": item}), ABOUT, str)
+        [found] = findings_of(CheckKind.LOGIN, PodEnd(containers={"airflow": item}), ABOUT, str)
         assert (found.check, found.verdict) == ("issuer of the login", Verdict.SKIPPED)
 
 

@@ -167,7 +167,7 @@ def test_names_are_compared_whole(ending: str) -> None:
         {"config": {"database": {"sql_alchemy_connect_args": "airflow_local_settings.keepalive"}}},
         {"config": {"logging": {"remote_task_handler_kwargs": "{}", "encrypt_s3_logs": "True"}}},
         {"config": {"celery": {"broker_url_options": "x"}, "core": {"executor_config": "x"}}},
-        {"extraEnv": "- name: AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS\n  value: x\n"},
+        {"extraEnv": "- name: AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS\n  value: team.db.args\n"},
         {"env": [{"name": "AIRFLOW__CORE__LOAD_EXAMPLES_FROM", "value": "x"}]},
     ],
 )
