@@ -26,6 +26,7 @@ from settings.sections.executor import (
     EXECUTOR,
     WORKER_GRACE_SECONDS,
 )
+from settings.sections.ingress import INGRESS_ANNOTATIONS
 from settings.sections.release_surroundings import surroundings
 from settings.sections.task_logs import TASK_LOGS, log_store
 from settings.sections.worker_groups import WORKER_GROUPS, group_values, queues_of
@@ -34,6 +35,7 @@ SECTION = Section("Release")
 
 _DEFAULT_WORKERS: Final = "workers.celery.enableDefault"
 _QUEUE: Final = "workers.celery.queue"
+_TARGETS: Final = "alb.ingress.kubernetes.io/target-type"
 _DEFAULT_QUEUE: Final = "config.operators.default_queue"
 
 
@@ -95,6 +97,7 @@ def read_release_timeout(config: Config) -> int:
 def read_helm_values(config: Config) -> Mapping[str, Any]:
     """Return the other values of the chart. Each problem of them is noted."""
     values = config[HELM_VALUES]
+    _check_targets(config, values)
     if values:
         try:
             found = value_problems(values, chart_values(), chart_schema(), surroundings(config))
@@ -107,6 +110,20 @@ def read_helm_values(config: Config) -> Mapping[str, Any]:
         for text in found:
             config.problem(HELM_VALUES, text, "edit it in Pulumi.STACK.yaml", one_of_many=True)
     return values
+
+
+def _check_targets(config: Config, helm_values: Mapping[str, Any]) -> None:
+    """Note a load balancer that would reach pods by ports of the nodes, which the Service does not have."""
+    if config.bad(INGRESS_ANNOTATIONS) or config[INGRESS_ANNOTATIONS].get(_TARGETS) != "instance":
+        return
+    if at(helm_values, "apiServer.service.type") not in ("NodePort", "LoadBalancer"):
+        config.problem(
+            INGRESS_ANNOTATIONS,
+            f"{_TARGETS}: expected ip, because the API server's Service has no port of the nodes, found instance; "
+            f"leave it out, or set apiServer.service.type to NodePort in {HELM_VALUES.full}",
+            f"pulumi config rm --path '{INGRESS_ANNOTATIONS.full}[\"{_TARGETS}\"]'",
+            one_of_many=True,
+        )
 
 
 def check_group_values(config: Config) -> None:

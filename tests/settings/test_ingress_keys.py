@@ -164,3 +164,12 @@ def test_annotation_with_which_no_pod_is_reached_is_refused() -> None:
             text = problems({**stack, "ingressAnnotations": {name: value}})
             assert f"airflow:ingressAnnotations: {name}: expected " in text
             assert problems({**stack, "ingressAnnotations": {name: right}}) == "", "the way"
+
+
+def test_load_balancer_that_needs_ports_of_the_nodes_is_refused_without_them() -> None:
+    targets = {"ingressAnnotations": {"alb.ingress.kubernetes.io/target-type": "instance"}}
+    [told] = samples.prod().with_(targets).problems()
+    assert "expected ip, because the API server's Service has no port of the nodes, found instance" in told
+    ports = {"helmValues": {"apiServer": {"service": {"type": "NodePort"}}}}
+    assert samples.prod().with_({**targets, **ports}).problems() == (), "the way"
+    assert samples.prod().with_({"ingressAnnotations": {}}).problems() == ()
