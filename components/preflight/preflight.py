@@ -122,11 +122,11 @@ class ClusterPreflight(pulumi.ComponentResource):
         return checked
 
     def _findings(
-        self, kind: Kind, namespace: str, text: str, stack: str, tell: Callable[[str], object]
+        self, kind: CheckKind, namespace: str, text: str, stack: str, tell: Callable[[str], object]
     ) -> tuple[Finding, ...]:
         args = self._args
         api = KubeApi(args.kube_context, args.kubeconfig)
-        if kind is Kind.IMAGES and _has_quota(api, namespace):
+        if kind is CheckKind.IMAGES and _has_quota(api, namespace):
             # The look at the cluster, which goes on beside this, would count the pod of this check.
             self._looked.wait(_LOOK_SECONDS)
         try:
@@ -141,7 +141,7 @@ class ClusterPreflight(pulumi.ComponentResource):
                 tell=tell,
             )
         finally:
-            if kind is Kind.CLUSTER:
+            if kind is CheckKind.CLUSTER:
                 self._looked.set()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from components.platform_checks import _secrets
-from components.preflight.checks import DOCUMENT, Kind
+from components.preflight.checks import DOCUMENT, CheckKind
 from components.secrets.masker import Masker
 from tests import samples
 
@@ -39,6 +39,6 @@ def test_first_check_looks_for_what_the_volumes_of_a_team_need(
     recorder = registered(samples.dev().with_({"helmValues": {"volumes": [volume]}}))
     data = [made.revealed.get("data") or {} for made in recorder.every("kubernetes:core/v1:ConfigMap")]
     documents = [json.loads(item[DOCUMENT]) for item in data if DOCUMENT in item]
-    assert [each["files"] for each in documents if each["kind"] == Kind.CLUSTER] == [
+    assert [each["files"] for each in documents if each["kind"] == CheckKind.CLUSTER] == [
         [{"kind": "ConfigMap", "name": "company-ca"}]
     ]

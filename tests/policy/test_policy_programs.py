@@ -501,7 +501,7 @@ def places(value: Any) -> list[tuple[str | int, ...]]:
     return [path for path, _ in walk(value) if path]
 
 
-def _places(resource: Resource) -> list[tuple[str | int, ...]]:
+def _places(resource: JudgedResource) -> list[tuple[str | int, ...]]:
     return places(dict(resource.inputs))
 
 
