@@ -56,7 +56,10 @@ def _listed(path: Path) -> Iterator[tuple[int, str]]:
     A line ends only where a reviewer sees its end: another separator could hide a line in a comment. Raises
     DecisionsInvalid.
     """
-    text = path.read_bytes().decode()
+    try:
+        text = path.read_bytes().decode()
+    except UnicodeDecodeError:
+        raise DecisionsInvalid(f"policy/{path.name}: expected text in UTF-8, found something else") from None
     if found := hiding(text):
         place, sign = found
         raise DecisionsInvalid(f"policy/{path.name}:{place}: expected characters that everybody sees, found {sign}")

@@ -46,6 +46,12 @@ def test_nothing_is_decided_in_what_a_reviewer_takes_for_a_comment(sign: str, pr
         decided_in(project, "prod")
 
 
+def test_list_in_another_encoding_is_refused(project: Path) -> None:
+    (project / DECIDED).write_bytes("prod default-deny # später\n".encode("latin-1"))
+    with pytest.raises(DecisionsInvalid, match=r"^policy/decided\.txt: expected text in UTF-8"):
+        decided_in(project, "prod")
+
+
 def test_lines_may_end_as_windows_ends_them(project: Path) -> None:
     listed(project, "# why\r\nprod\tone\r\n")
     assert decided_in(project, "prod") == {"one"}
