@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from automation.backup.jobs import BackupJobs, deployed_outputs
+from automation.backup.jobs import NAME, BackupJobs, deployed_outputs, taken_at
 from automation.backup.result import Backup, BackupDone, BackupPlan, Backups, DeletedDatabases, Drill, DrillPlan
 from automation.backup.stages import database_name
 from automation.engine.events import OnEvent, ignore
@@ -15,7 +15,6 @@ from automation.errors import BackupFailed
 from automation.folder import short_name
 from automation.stacks.session import Session
 
-_NAME: Final = "airflow-%Y%m%dT%H%M%SZ.dump"
 _ID: Final = "%Y%m%d%H%M%S"
 
 
@@ -23,7 +22,7 @@ def backup(session: Session, on_event: OnEvent) -> BackupDone:
     """See `Environment.backup`."""
     jobs = BackupJobs(session, deployed_outputs(session, "backup"), "backup", on_event)
     teller = session.events("backup", on_event)
-    name, started = datetime.now(UTC).strftime(_NAME), time.monotonic()
+    name, started = datetime.now(UTC).strftime(NAME), time.monotonic()
     teller.note(f"dumping the database into {name}")
     size = jobs.dump(name)
     seconds = round(time.monotonic() - started, 1)
@@ -60,7 +59,7 @@ def drill_plan(session: Session, name: str | None, at: datetime | None) -> Drill
     jobs = BackupJobs(session, deployed_outputs(session, "drill"), "drill", ignore)
     chosen, now = chosen_backup(jobs.backups(), name, at), datetime.now(UTC)
     into = database_name(jobs.databases().own, "drill", now.strftime(_ID))
-    rpo = round((now - taken_at(chosen)).total_seconds(), 1)
+    rpo = round((now - (taken_at(chosen) or now)).total_seconds(), 1)
     return DrillPlan(stack=short_name(session.name), backup=chosen, into=into, rpo_seconds=rpo)
 
 
@@ -87,7 +86,7 @@ def drill(session: Session, name: str | None, at: datetime | None, on_event: OnE
     finally:
         teller.note("deleting the temporary database")
         jobs.drop(database)
-    rpo = (began - taken_at(chosen)).total_seconds()
+    rpo = (began - (taken_at(chosen) or began)).total_seconds()
     return Drill.of(short_name(session.name), chosen, found, rpo, seconds)
 
 
@@ -99,7 +98,7 @@ def chosen_backup(found: Sequence[Backup], name: str | None, at: datetime | None
         name: A name, or None.
         at: A time, or None for now.
     """
-    names = [item.name for item in found if at is None or taken_at(item.name) <= at]
+    names = [item.name for item in found if at is None or (taken_at(item.name) or at) <= at]
     if name is not None:
         names = [item.name for item in found if item.name == name]
     if names:
@@ -108,8 +107,3 @@ def chosen_backup(found: Sequence[Backup], name: str | None, at: datetime | None
     there = f"there are: {', '.join(item.name for item in found[:5])}"
     there = there if found else "make one: python -m automation backup STACK"
     raise BackupFailed(f"there is no backup {wanted}", there)
-
-
-def taken_at(name: str) -> datetime:
-    """Return when a backup was begun, by its name."""
-    return datetime.strptime(name, _NAME).replace(tzinfo=UTC)

@@ -6,6 +6,7 @@ import copy
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import outputs
@@ -27,6 +28,8 @@ from components.kube.client import KubeApi
 from components.preflight.pod_run import WaitLimits, run_pod
 from settings.restoration import BACKUP
 
+NAME: Final = "airflow-%Y%m%dT%H%M%SZ.dump"
+"""Name of a backup, by the time at which it was begun."""
 _LIMITS: Final = WaitLimits(node_seconds=300.0, image_seconds=600.0, run_seconds=6 * 3600.0)
 """A database of some hundred GiB takes hours."""
 _POLL_SECONDS: Final = 1.0
@@ -112,8 +115,7 @@ class BackupJobs:
     def backups(self) -> tuple[Backup, ...]:
         """Return the backups, the newest first."""
         found = self._run("transfer", {BUCKET: bucket_command("list")}) if self._in_bucket else self._database("list")
-        lines = (line.split(" ", 1) for line in found.splitlines() if " " in line)
-        return tuple(Backup(name=name, bytes=int(size)) for size, name in lines if BACKUP.fullmatch(name))
+        return listed_backups(found)
 
     def databases(self) -> Databases:
         """Return the databases that the stack has, and those of restores and drills."""
@@ -196,6 +198,22 @@ class BackupJobs:
             reminds(max(seconds, _POLL_SECONDS))  # a dump takes minutes, not moments
 
         return run_pod(api, namespace, pod, _LIMITS, label=self._label, sleep=sleep)
+
+
+def listed_backups(text: str) -> tuple[Backup, ...]:
+    """Return the backups in a pod's answer. Others may put files beside them, which no backup would be called."""
+    lines = (line.partition(" ") for line in text.splitlines())
+    return tuple(
+        Backup(name=name, bytes=int(size)) for size, _, name in lines if size.isdecimal() and taken_at(name) is not None
+    )
+
+
+def taken_at(name: str) -> datetime | None:
+    """Return when a backup was begun, by its name; None if no backup is called so."""
+    try:
+        return datetime.strptime(name, NAME).replace(tzinfo=UTC) if BACKUP.fullmatch(name) else None
+    except ValueError:
+        return None
 
 
 def answer(end: Any, clean: Callable[[str], str], verb: str) -> str:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from automation.backup.backup import chosen_backup, taken_at
-from automation.backup.jobs import Databases, answer
+from automation.backup.backup import chosen_backup
+from automation.backup.jobs import Databases, answer, listed_backups, taken_at
 from automation.backup.result import Backup
 from automation.backup.stages import database_name
 from automation.errors import BackupFailed
@@ -26,6 +26,24 @@ def test_newest_backup_is_meant_or_one_by_name_or_by_time() -> None:
     assert chosen_backup(FOUND, FOUND[2].name, None) == FOUND[2].name
     assert chosen_backup(FOUND, None, datetime(2026, 1, 2, 23, tzinfo=UTC)) == FOUND[1].name
     assert chosen_backup(FOUND, None, taken_at(FOUND[2].name)) == FOUND[2].name
+
+
+def test_file_that_no_backup_is_called_is_none() -> None:
+    """Who has the connection of task logs may put files beside the dumps."""
+    text = "".join(
+        f"{line}\n"
+        for line in (
+            "7 airflow-99999999T999999Z.dump",
+            "7 airflow-20260230T000000Z.dump",
+            "7 airflow-20260101T000000Z.dump\x1b[2J",
+            "7 ../airflow-20260101T000000Z.dump",
+            "-7 airflow-20260101T000000Z.dump",
+            "airflow-20260101T000000Z.dump",
+            "",
+            "12 airflow-20260103T000000Z.dump",
+        )
+    )
+    assert listed_backups(text) == (Backup(name="airflow-20260103T000000Z.dump", bytes=12),)
 
 
 def test_backup_that_is_not_there_is_refused_with_those_that_are() -> None:
