@@ -20,7 +20,7 @@ EXPORTER: Final = "exporter"
 def check_login(text: str) -> None:
     """Raise ValueError unless a text is a role and its password."""
     role, separator, password = _line(text).partition(":")
-    if not separator or not password:
+    if not separator or not password or password.startswith("//"):  # a URI
         fields.refuse("expected a file with ROLE:PASSWORD, found something else")
     fields.database_name(role)
     fields.secret_line(password)

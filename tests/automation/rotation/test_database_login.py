@@ -188,6 +188,7 @@ def test_given_role_is_written_as_it_is_used() -> None:
     assert stage.value == NEW
     for text, because in (
         ("no-separator-sentinel", "expected a file with ROLE:PASSWORD"),
+        ("postgresql://role:sentinel@db.test/airflow", "expected a file with ROLE:PASSWORD"),
         (":sentinel", "expected a PostgreSQL name"),
         ("role:sentinel\nmore", "on one line"),
     ):
