@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         Restored,
         RestorePlan,
     )
-    from automation.lifetime import expiry, spawn
+    from automation.lifetime import spawn
     from automation.lifetime.result import Spawned, SpawnPlan
     from automation.plan.model import Plan
     from automation.preflight import preflight_stack
@@ -47,10 +47,10 @@ if TYPE_CHECKING:
     from automation.recovery.status import StackStatus
     from automation.rotation import rotate
     from automation.rotation.result import Rotation, RotationPlan
-    from automation.stacks import export, roll_image, verify_stack
+    from automation.stacks import expiry, export, roll_image, verify_stack
     from automation.verification.result import Verification
 else:
-    adopt, backups, expiry, spawn = late("adoption.adopt", "backups", "lifetime.expiry", "lifetime.spawn")
+    adopt, backups, expiry, spawn = late("adoption.adopt", "backups", "stacks.expiry", "lifetime.spawn")
     preflight_stack, recover, rotate = late("preflight.preflight_stack", "recovery.recover", "rotation.rotate")
     export, roll_image, verify_stack = late("stacks.export", "stacks.roll_image", "stacks.verify_stack")
 

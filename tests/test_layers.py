@@ -6,67 +6,103 @@ import ast
 import functools
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 import versions
 from tests.samples import ROOT
 
-COMPONENTS: Final = (
-    "aws",
-    "chart_values",
-    "connections",
-    "dags",
-    "database",
-    "keys",
-    "kube",
-    "login",
-    "monitoring",
-    "network",
-    "preflight",
-    "release",
-    "secrets",
-    "task_logs",
-    "texts",
-    "user_values",
-    "verification",
+COMPONENTS: Final[dict[str, str]] = {
+    # a folder of components/: which of the folders above it, it may import
+    "kube": "",
+    "secrets": "",
+    "aws": "",
+    "texts": "kube aws secrets",
+    "keys": "kube aws texts",
+    "connections": "kube aws",
+    "dags": "kube",
+    "login": "kube",
+    "task_logs": "kube aws",
+    "database": "kube aws texts keys connections",
+    "chart_values/executor": "",
+    "network": "kube database chart_values/executor",
+    "chart_values": "kube aws secrets texts keys connections dags login task_logs database chart_values/executor",
+    "user_values": "kube aws secrets texts database chart_values",
+    "release": "kube secrets keys database chart_values user_values",
+    "preflight": "kube aws secrets keys dags login task_logs database chart_values",
+    "monitoring": "kube database network chart_values",
+    "verification": "kube keys database network chart_values",
+}
+LOW: Final = (
+    # modules of automation/ that all its folders may import; each may import those above it
+    "errors",
+    "results",
+    "late",
+    "yaml_text",
+    "helm_template",
+    "remedies",
+    "wait",
+    "folder",
+    "project_files",
+    "decided",
 )
+AUTOMATION: Final[dict[str, str]] = {
+    # a folder of automation/, or one of its high modules: which of those above it, it may import
+    "cluster": "",
+    "engine": "",
+    "plan": "",
+    "verification": "cluster",
+    "change_report": "plan",
+    "helmsman": "plan",
+    "stacks": "cluster engine plan verification helmsman",
+    "preflight": "engine plan stacks",
+    "stages": "cluster engine stacks",
+    "recovery": "cluster engine stacks",
+    "lifetime": "cluster engine stacks recovery",
+    "adoption": "cluster engine plan change_report stacks recovery",
+    "rotation": "cluster engine verification stacks stages recovery",
+    "backup": "cluster engine verification stacks stages recovery",
+    "snapshots": "cluster engine stacks stages recovery backup",
+    "backups": "engine stacks backup snapshots",
+    "upgrade": "cluster engine verification stacks stages recovery backup backups",
+    "environment": "engine plan verification stacks preflight recovery lifetime adoption rotation backup backups "
+    "upgrade",
+    "environments": "cluster engine stacks lifetime adoption environment",
+    "cli": "cluster engine plan verification change_report helmsman stacks stages recovery lifetime adoption rotation "
+    "backup upgrade environment environments",
+}
+
+
+def below(folder: str, names: Iterable[str]) -> str:
+    return " ".join(f"{folder}/{name}" for name in names)
+
+
+VERSIONS: Final = "versions compatibility outputs"
+UNDER_AUTOMATION: Final = f"{VERSIONS} components settings policy"
 MAY_IMPORT: Final[dict[str, str]] = {
     # a file or folder: what it may import besides itself. Low layers come first; each may only name lines above it.
     "versions": "",
     "compatibility": "versions",
     "outputs": "",
-    "components/kube": "",
-    "components/secrets": "",
-    "components/aws": "",
-    "components/texts": "components/kube components/aws components/secrets",
-    "components/keys": "components/kube components/aws components/texts",
-    "components/connections": "components/kube components/aws",
-    "components/dags": "components/kube",
-    "components/login": "components/kube",
-    "components/database": "components/kube components/aws components/texts components/keys components/connections",
-    "components/task_logs": "components/kube components/aws",
-    "components/chart_values/executor": "",
-    "components/network": "components/kube components/database components/chart_values/executor",
-    "components/chart_values": "versions components/texts components/chart_values/executor "
-    "components/kube components/secrets components/aws components/keys "
-    "components/connections components/dags components/login components/database components/task_logs",
-    "components/user_values": "components/texts components/kube components/aws components/secrets "
-    "components/database components/chart_values",
-    "components/release": "versions components/kube components/secrets components/keys "
-    "components/database components/chart_values components/user_values",
-    "components/preflight": "versions compatibility components/kube components/secrets components/aws components/keys "
-    "components/dags components/login components/database components/task_logs components/chart_values",
-    "components/monitoring": "components/kube components/database components/network components/chart_values",
-    "components/verification": "components/kube components/keys components/database components/network "
-    "components/chart_values",
-    "components": "versions outputs " + " ".join(f"components/{folder}" for folder in COMPONENTS),
+    **{
+        f"components/{folder}": f"versions compatibility {below('components', may.split())}"
+        for folder, may in COMPONENTS.items()
+    },
+    "components": f"{VERSIONS} {below('components', COMPONENTS)}",
     "settings": "versions compatibility components",
     "providers": "components",
     "policy": "versions components settings",
-    "automation": "versions compatibility outputs components settings policy",
-    "benchmarks": "versions outputs components settings policy automation",
+    **{
+        f"automation/{module}": f"{UNDER_AUTOMATION} {below('automation', LOW[:index])}"
+        for index, module in enumerate(LOW)
+    },
+    **{
+        f"automation/{folder}": f"{UNDER_AUTOMATION} {below('automation', (*LOW, *may.split()))}"
+        for folder, may in AUTOMATION.items()
+    },
+    "automation": f"{UNDER_AUTOMATION} {below('automation', (*LOW, *AUTOMATION))}",
+    "benchmarks": f"{VERSIONS} components settings policy automation",
     "__main__": "components settings providers",
 }
 """Naming a folder also allows what is in it."""
@@ -76,10 +112,10 @@ LATE: Final = ("boto3", "botocore", "cryptography", "jsonschema", "kubernetes", 
 """Loaded only where a stack uses them: the AWS SDK on AWS, the client by an update, the schema with helmValues."""
 
 SOURCES: Final = sorted(
-    [
+    {
         *ROOT.glob("*.py"),
-        *(path for part in MAY_IMPORT if (ROOT / part).is_dir() for path in (ROOT / part).rglob("*.py")),
-    ]
+        *(path for part in MAY_IMPORT if "/" not in part for path in (ROOT / part).rglob("*.py")),
+    }
 )
 COMPONENT_FILES: Final = sorted((ROOT / "components").rglob("*.py"))
 CONFIG_READERS: Final = ("settings", "automation", "benchmarks")
@@ -171,6 +207,17 @@ def test_table_goes_from_low_to_high_layers() -> None:
     for line, allowed in MAY_IMPORT.items():
         assert set(allowed.split()) <= above, line
         above.add(line)
+
+
+def test_every_folder_has_a_layer_of_its_own() -> None:
+    """What has none counts to the highest layer above it, which may import almost everything."""
+    folders = {name(path).split("/")[1] for path in COMPONENT_FILES if path.parent != ROOT / "components"}
+    assert folders <= {folder.partition("/")[0] for folder in COMPONENTS}
+    files = (ROOT / "automation").rglob("*.py")
+    assert {name(path).split("/")[1] for path in files if not name(path).endswith(("automation", "__main__"))} <= {
+        *LOW,
+        *AUTOMATION,
+    }
 
 
 def test_no_file_imports_from_a_higher_layer() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from automation.engine.command import Engine
 from automation.engine.events import OnEvent
@@ -19,14 +19,24 @@ from automation.errors import (
 )
 from automation.folder import short_name, stack_file
 from automation.lifetime.derived import HEADER
-from automation.lifetime.expiry import TAG, moment_of, now
 from automation.lifetime.result import Expiry, Fate, Lifetime
 from automation.stacks.config import read_stack_config
+from automation.stacks.expiry import TAG, moment_of, now
 from automation.stacks.listing import as_deployed, remove_empty, stack_tags
 from automation.stacks.place import Place
+from automation.stacks.session import Session
 
-if TYPE_CHECKING:
-    from automation.environment import Environment
+
+class TemporaryStack(Protocol):
+    """An `Environment`."""
+
+    session: Session
+
+    def expires(self) -> str:
+        """Return until when it is kept."""
+
+    def destroy(self, *, remove: bool, cluster_gone: bool, on_event: OnEvent) -> object:
+        """Delete what it owns, and with `remove` the stack itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +45,7 @@ class Expiring:
 
     place: Place
     find_engine: Callable[[], Engine]
-    opened: Callable[[str, Place], Environment]
+    opened: Callable[[str, Place], TemporaryStack]
     """Opens a stack at a place."""
     on_event: OnEvent
 

@@ -18,10 +18,10 @@ from automation.engine.opened_stack import OpenedStack
 from automation.errors import Protected, SettingsInvalid, StackUnknown
 from automation.folder import short_name, stack_file, write_file
 from automation.lifetime.derived import HEADER, OWN_KEYS, derived_text, own_values, problems, unfinished
-from automation.lifetime.expiry import expiry_in, read_expiry, set_expiry
 from automation.lifetime.result import Spawned, SpawnPlan
 from automation.project_files import read_config
 from automation.recovery.recover import resumed_update
+from automation.stacks.expiry import expiry_in, read_expiry, set_expiry
 from automation.stacks.listing import as_deployed
 from automation.stacks.session import Session
 from automation.stacks.stack_values import change_config, file_values

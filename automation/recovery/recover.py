@@ -15,7 +15,6 @@ from automation.engine.opened_stack import OpenedStack
 from automation.engine.stack_state import StackState
 from automation.errors import AutomationError, NotHealthy, StackUnknown, UpdateFailed
 from automation.folder import short_name
-from automation.lifetime.expiry import read_expiry
 from automation.recovery import status as status_module
 from automation.recovery.repair import carry_out, cluster_objects, repair_steps
 from automation.recovery.result import Decisions, Doing, Recovery, RecoverySteps
@@ -25,6 +24,7 @@ from automation.results import Update
 from automation.stacks import updates
 from automation.stacks.cluster_tag import cluster_identity, read_tag, require_known
 from automation.stacks.config import StackConfig
+from automation.stacks.expiry import read_expiry
 from automation.stacks.session import Session
 from automation.wait import wait_for
 from components.chart_values.running import Running

@@ -14,7 +14,7 @@ from automation import Environment, Environments, Passphrase, Secret
 from automation.engine import operations
 from automation.engine.events import ignore
 from automation.errors import StackUnknown
-from automation.lifetime.expiry import TAG
+from automation.stacks.expiry import TAG
 from automation.lifetime.result import Fate
 from automation.stacks.stack_values import write_to_file
 from components.kube.metadata import cluster_labels
