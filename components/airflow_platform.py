@@ -239,7 +239,9 @@ class AirflowPlatform(pulumi.ComponentResource):
     def _database(
         self, keys: AirflowKeys, checked: _Resources
     ) -> tuple[Database, _Resources, pulumi.Output[bool] | None]:
-        """Return the database, what must exist before anything connects, and what the migration may wait for instead.
+        """Return the database, what must exist before anything connects, and when the migration may start.
+
+        The last is None, except for a new container, beside which the migration starts and waits for it.
 
         checked: The checks that a container is not started without.
         """

@@ -71,7 +71,7 @@ def _listed(path: Path) -> Iterator[tuple[int, str]]:
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What rules know beside the thing that they judge."""
+    """What a rule may use besides the resource that it judges."""
 
     disposable: bool = False
     """Whether the stack is a laptop's, whose data may be lost: see `context_of`."""

@@ -87,7 +87,7 @@ def _head(report: ChangeReport) -> list[str]:
     for stack in report.stacks:
         sections += _failures(stack)
         if lines := _lines(stack):
-            # One section for each line, so that a thousand warnings are cut between two of them.
+            # Each line is its own section, so that a long list is cut between two lines.
             sections += [f"### {name_of(stack)}\n\n{lines[0]}", *lines[1:]]
     return sections
 

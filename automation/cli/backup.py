@@ -35,8 +35,8 @@ def choice(default: str, when: str = "") -> tuple[Argument, Argument]:
             "--at",
             type=_time,
             metavar="TIME",
-            help=f"{when}a managed database as it was then, any other from the newest backup until then; UTC if it "
-            "names no zone",
+            help=f"{when}restore a managed database exactly as it was at this time, any other from the newest backup "
+            "before it. A time without a zone is UTC",
         ),
     )
 

@@ -31,7 +31,7 @@ _WRITTEN_OVER: Final = frozenset(
 )
 """What the next update makes under the same name again, whether it is there or not."""
 _OF_BUCKETS: Final = "aws:s3/"
-"""The same is true of all settings of a bucket."""
+"""Prefix of the settings of a bucket. The next update makes these again too."""
 _SOURCES: Final = ("snapshotIdentifier", "restoreToPointInTime")
 """Inputs of an instance that is made from another one's data. Nobody can tell how far that came."""
 _MISSING: Final = frozenset(

@@ -69,7 +69,7 @@ DEFAULT_QUEUE: Final = "config.operators.default_queue"
 """The program counts the tasks of the queues that workers serve."""
 _TEXTS: Final = ("extraEnv", "extraEnvFrom", "podTemplate")
 """Values that are YAML in a text."""
-# As the chart's own template of a task pod does, and as its examples do.
+# The chart's own template of a task pod does the same, and so do its examples.
 _TASK_POD_EXECUTOR: Final = re.compile(
     r"""name:\s*["']?AIRFLOW__CORE__EXECUTOR["']?\s*\n\s*value:\s*["']?(LocalExecutor\b|\{\{-?\s*\.Values\.executor\b)"""
 )

@@ -36,7 +36,7 @@ _MAX_FAILED_HEARTBEATS: Final = 2
 """A failed heartbeat has taken all these attempts. The scheduler gives up a task after 300 s without a heartbeat
 (`task_instance_heartbeat_timeout`), and a worker that is cut off must not continue for much longer."""
 _BROKER_SECONDS: Final = 10
-"""How long an answer of Redis may take. The longest that a worker asks for is one that Redis holds back for a second.
+"""How long an answer of Redis may take. No request of a worker takes longer than one second.
 
 Without it, a worker may wait for ever after Redis has restarted: its event loop takes an event of the old connection
 for one of the new, and reads an answer that never comes (kombu 5.6.2, `Channel._brpop_read`). Such a worker takes no

@@ -109,7 +109,10 @@ def _json_connection(fields: Mapping[str, Any]) -> str:
 
 
 def _check_port_of(uri: str) -> None:
-    """Read the port as Airflow does: behind the last of two schemes (models/connection.py, `_parse_from_uri`)."""
+    """Read the port as Airflow does. If the URI has two schemes, the port follows the second.
+
+    See models/connection.py, `_parse_from_uri`.
+    """
     try:
         port = urlsplit(re.sub(r"^[^:/]+://(?=[^:/]+://)", "", uri)).port
     except ValueError:

@@ -210,7 +210,7 @@ def _schedule(args: DatabaseBackupsArgs, pod: dict[str, Any]) -> Any:
 
 
 def _database_pod(args: DatabaseBackupsArgs, labels: Mapping[str, str] = MIGRATION_LABELS) -> dict[str, Any]:
-    # By the labels of the migration, its network policies let the pod reach the database, and nothing else.
+    # The pod bears the labels of the migration, so it may reach the database and nothing else.
     pod = args.job.template(labels, [])
     [container] = pod["spec"]["containers"]
     del container["args"]

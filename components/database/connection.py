@@ -59,7 +59,7 @@ class Database:
     ca_certificates: str | None = None
     """PEM of the CAs that `verify-ca` and `verify-full` trust; None with any other mode."""
     client_certificate: str | None = None
-    """Secret that something else makes, with `tls.crt` and `tls.key`, which the database asks for; None for none."""
+    """An existing Secret with `tls.crt` and `tls.key` for a database that asks for them; None if it does not."""
 
     def __post_init__(self) -> None:
         """Raise ValueError unless `ca_certificates` is given with a mode that verifies, and only then."""
@@ -84,7 +84,7 @@ class DatabaseLogins:
     """Who logs in to the database in place of the role of `Database`."""
 
     used: DatabaseLogin | None = None
-    """The role by which the Jobs and PgBouncer, or without it the pods, log in; None for that of `Database`."""
+    """Role of the Jobs and of PgBouncer; without PgBouncer, of the pods. None: the role of `Database`."""
     coming: DatabaseLogin | None = None
     """Another one that a managed database is to accept too, though nothing uses it yet."""
     master_password: SecretInput | None = None

@@ -73,8 +73,8 @@ class PostgresContainer(pulumi.ComponentResource):
     server: KubeObject
     """The server; Pulumi waits until it is ready."""
     begun: pulumi.Output[bool]
-    """Known as soon as a server begins that nobody has used, or is ready that was there before. What waits for a server
-    itself may begin then: never beside the change of a server that is in use."""
+    """Resolves when a new server starts, or when an existing one is ready. A Job that waits for the server itself may
+    start then. It never runs while a server that holds data is changed."""
 
     def __init__(self, name: str, args: PostgresContainerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TYPE, name, None, opts)

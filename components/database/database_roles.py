@@ -74,7 +74,7 @@ class DatabaseRoles(pulumi.ComponentResource):
             more.append(from_secret(COMING, coming, CONNECTION_KEY))
 
         def template(command: list[str]) -> dict[str, Any]:
-            # By the labels of the migration's pod the network policies let it reach the database, and nothing else.
+            # It bears the labels of the migration's pod, so it may reach the database and nothing else.
             return args.job.template(MIGRATION_LABELS, command, more)
 
         self.pod = template([])

@@ -33,7 +33,7 @@ _IDENTITY_SECONDS: Final = 45.0
 _PAUSE_SECONDS: Final = 3.0
 _SET: Final = "pulumi config set --stack {stack}"
 _ACCOUNTS: Final = {"api-server": "apiServer", "worker": "workers.celery"}
-"""Path in the chart's values at which a service account is; task pods run as that of the workers."""
+"""Where the chart's values describe each service account. Task pods use the workers' account."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +73,7 @@ def aws_pod(trial: AwsTrial, values: Mapping[str, Any], images: Images, pod: Job
         trial.secrets,
     ]
     connection = f"AIRFLOW_CONN_{logs.connection_id.upper()}" if logs else ""
-    # No key of the stack: beside plain values it needs the connection alone.
+    # The pod gets plain variables and the connection to the logs, and no key.
     environment = [
         entry
         for entry in at(values, f"{trial.values_of}.env") or ()
@@ -141,7 +141,7 @@ def _service_account(trial: AwsTrial, values: Mapping[str, Any], release_name: s
 
 @contextmanager
 def account_present(api: KubeApi, namespace: str, account: Mapping[str, Any]) -> Iterator[str]:
-    """Yield "" once the account is there as the release has it, else why it is not.
+    """Yield "" if the account exists as the release wants it, else the reason.
 
     Before the first release there is none: one is made as Helm would, and deleted at the end. If this process is killed
     meanwhile, Helm takes it over by its labels. Raises KubeRequestFailed, KubeUnreachable.
@@ -172,7 +172,7 @@ def with_identity(
     tell: Callable[[str], object],
     sleep: Callable[[float], object] | None,
 ) -> PodEnd:
-    """Run a pod, and new ones as long as EKS does not give them the role: it tells a pod only at its start.
+    """Run a pod. A pod learns its role only when it starts, so start another while EKS has not given the role.
 
     Args:
         run: Runs a pod.

@@ -21,7 +21,7 @@ from components.preflight.image_reasons import is_permanent
 
 LABEL: Final = "airflow-preflight"
 ITS_END: Final = "its end"
-"""What a pod waits for whose containers run."""
+"""The text for a pod whose containers run and have not ended."""
 _JOB_NAME: Final = "batch.kubernetes.io/job-name"
 _TIME_TO_LIVE_SECONDS: Final = 60
 _BEGUN: Final = "PodReadyToStartContainers"

@@ -146,7 +146,7 @@ def _proxy_problems(
 ) -> Iterator[tuple[str, str]]:
     plain = without_numbers(path)
     given = {name.upper(): value for name, value in variables if value != ""}
-    # As Python's libraries do, which prefer the name in small letters.
+    # Python's libraries prefer the name in small letters, too.
     exceptions = dict([*common, *variables])
     text = exceptions.get("no_proxy") or exceptions.get("NO_PROXY") or ""
     if not isinstance(text, str) or ("NO_PROXY" in exceptions and exceptions["NO_PROXY"] is None):

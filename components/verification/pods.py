@@ -72,7 +72,7 @@ def user_template(pods: VerificationPods, password_secret: pulumi.Input[str]) ->
     ]
     return job_template(
         pods.images,
-        # By these labels the network policies let it reach the database, and nothing else.
+        # The network policies let pods with these labels reach the database and nothing else.
         ADMIN_USER_LABELS,
         ["python", "-c", USER, pods.verified.dag_id],
         job_environment(pods.migration_secret, pods.ca_config_map, pods.pod, more),

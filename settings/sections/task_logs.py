@@ -156,7 +156,7 @@ def log_store(config: Config) -> TaskLogStore:
 
 
 def _refuse_silence(config: Config) -> None:
-    """Note that nobody chose the store, where it is not a laptop's stack.
+    """Report a missing `taskLogs`, unless the database is a container.
 
     The rule `task-logs-apart` refuses the shared volume there, and a default would be a choice that nobody made.
     """

@@ -14,8 +14,8 @@ from automation import Environment, Environments, Passphrase, Secret
 from automation.engine import operations
 from automation.engine.events import ignore
 from automation.errors import StackUnknown
-from automation.stacks.expiry import TAG
 from automation.lifetime.result import Fate
+from automation.stacks.expiry import TAG
 from automation.stacks.stack_values import write_to_file
 from components.kube.metadata import cluster_labels
 from tests.checkout_copy import copy_checkout

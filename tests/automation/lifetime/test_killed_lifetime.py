@@ -16,8 +16,8 @@ from automation.errors import SettingsInvalid, StackLocked, UpdateFailed
 from automation.lifetime import expire, spawn
 from automation.lifetime.derived import HEADER
 from automation.lifetime.expire import Expiring
-from automation.stacks.expiry import TAG
 from automation.lifetime.result import Fate
+from automation.stacks.expiry import TAG
 from components.kube.secret import Secret
 from tests.automation.kept_world import Killed
 from tests.cases import each

@@ -14,8 +14,8 @@ from automation.engine import operations
 from automation.engine.events import ignore
 from automation.errors import ClusterUnreachable, Protected, SettingsInvalid, StackUnknown
 from automation.lifetime.derived import HEADER
-from automation.stacks.expiry import TAG, moment_of
 from automation.lifetime.result import Fate
+from automation.stacks.expiry import TAG, moment_of
 from automation.stacks.session import Session
 from automation.stacks.stack_values import write_to_file
 from components.kube.look import Look
