@@ -17,7 +17,7 @@ from automation.errors import AutomationError, NotHealthy, StackUnknown, UpdateF
 from automation.folder import short_name
 from automation.recovery import status as status_module
 from automation.recovery.repair import carry_out, cluster_objects, repair_steps
-from automation.recovery.result import Decisions, Doing, Recovery, RecoverySteps
+from automation.recovery.result import Decisions, Recovery, RecoveryAction, RecoverySteps
 from automation.recovery.status import ClusterStatus, StackStatus
 from automation.recovery.steps import pod_steps, update_step
 from automation.results import Update
@@ -136,7 +136,7 @@ def resumed_destroy(
                     session, opened, decisions or Decisions(), locks, "destroy", cluster_gone=cluster_gone
                 )
                 # Deleting what is gone does no harm: a destroy need not look for it.
-                needed = tuple(step for step in steps if step.doing is not Doing.REFRESH)
+                needed = tuple(step for step in steps if step.doing is not RecoveryAction.REFRESH)
                 plan = RecoverySteps(stack=session.name, steps=needed)
                 carry_out(session, opened, plan, locks, "destroy")
     return updates.destroy(session, on_event, worker_seconds, remove=remove, cluster_gone=cluster_gone)

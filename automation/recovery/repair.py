@@ -14,7 +14,7 @@ from automation.engine.opened_stack import OpenedStack
 from automation.engine.stack_state import NAMESPACE, StackState, with_created
 from automation.errors import RecoveryRefused, StackLocked, from_text
 from automation.recovery.aws_creates import what_became
-from automation.recovery.result import Decisions, Doing, RecoveryStep, RecoverySteps
+from automation.recovery.result import Decisions, RecoveryAction, RecoveryStep, RecoverySteps
 from automation.recovery.steps import PLUGIN_SECONDS, lock_steps, pending_steps
 from automation.stacks.cluster_tag import require_its_cluster
 from automation.stacks.config import StackConfig
@@ -87,7 +87,7 @@ def carry_out(
     for step in plan.steps:
         opened.teller.note(f"will {step.text}")
     _end_processes(session, plan, verb)
-    if plan.of(Doing.UNLOCK):
+    if plan.of(RecoveryAction.UNLOCK):
         _unlock(session, opened, locks or ())
         session.cancellation.record("the lock was removed")
     session.cancellation.raise_if_cancelled()
@@ -98,12 +98,12 @@ def carry_out(
 def _end_processes(session: Session, plan: RecoverySteps, verb: str) -> None:
     """End, or wait for, what the killed engine left running. Raises RecoveryRefused if something does not end."""
     running = {process.pid: process for process in processes.processes()}
-    doomed = [running[step.pid] for step in plan.of(Doing.END) if step.pid in running]
+    doomed = [running[step.pid] for step in plan.of(RecoveryAction.END) if step.pid in running]
     session.cancellation.raise_if_cancelled()
     processes.end(doomed)
     if doomed:
         session.cancellation.record("what the killed engine left was ended")
-    awaited = [running[step.pid] for step in plan.of(Doing.WAIT) if step.pid in running]
+    awaited = [running[step.pid] for step in plan.of(RecoveryAction.WAIT) if step.pid in running]
     left = processes.until_gone(awaited, PLUGIN_SECONDS, session.cancellation.clock())
     if left:
         pids = " ".join(str(process.pid) for process in left)
@@ -132,9 +132,13 @@ def _settle_state(session: Session, opened: OpenedStack, plan: RecoverySteps) ->
 
     What was being deleted is looked for, and everything if it was a namespace, which takes all in it along.
     """
-    created = {step.urn: step.id for step in plan.of(Doing.ADOPT)}
-    ends = plan.of(Doing.REFRESH)
-    if not created and not ends and not any(plan.of(doing) for doing in (Doing.FORGET, Doing.DELETE, Doing.KEEP)):
+    created = {step.urn: step.id for step in plan.of(RecoveryAction.ADOPT)}
+    ends = plan.of(RecoveryAction.REFRESH)
+    if (
+        not created
+        and not ends
+        and not any(plan.of(doing) for doing in (RecoveryAction.FORGET, RecoveryAction.DELETE, RecoveryAction.KEEP))
+    ):
         return
     deployment = operations.deployment(opened)
     if created:
@@ -179,7 +183,7 @@ def _until_deleted(session: Session, ends: Sequence[RecoveryStep]) -> None:
 
 def _delete_objects(session: Session, plan: RecoverySteps) -> None:
     cluster = cluster_objects(session.reached_config())
-    for step in (*plan.of(Doing.DELETE), *plan.of(Doing.REPLACE_POD)):
+    for step in (*plan.of(RecoveryAction.DELETE), *plan.of(RecoveryAction.REPLACE_POD)):
         assert step.found is not None
         session.cancellation.raise_if_cancelled()
         cluster.delete(step.found)

@@ -12,7 +12,7 @@ from automation.results import Result, Update
 
 
 @unique
-class Doing(StrEnum):
+class RecoveryAction(StrEnum):
     """What a step of a recovery does."""
 
     END = "end"
@@ -41,7 +41,7 @@ class Doing(StrEnum):
 class RecoveryStep(Result):
     """One step of a recovery."""
 
-    doing: Doing
+    doing: RecoveryAction
     text: str
     """What it does and why."""
     urn: str = ""
@@ -66,9 +66,9 @@ class RecoverySteps(Result):
     @property
     def interrupted(self) -> bool:
         """There is something to repair before the update."""
-        return any(step.doing is not Doing.UPDATE for step in self.steps)
+        return any(step.doing is not RecoveryAction.UPDATE for step in self.steps)
 
-    def of(self, doing: Doing) -> tuple[RecoveryStep, ...]:
+    def of(self, doing: RecoveryAction) -> tuple[RecoveryStep, ...]:
         """Return the steps of one kind."""
         return tuple(step for step in self.steps if step.doing is doing)
 

@@ -20,7 +20,7 @@ from automation.engine.processes import Process, left_behind, orphaned_plugins
 from automation.engine.stack_state import NAMESPACE, RELEASE, Pending, StackState
 from automation.engine.started_engines import StartedEngine
 from automation.errors import RecoveryRefused
-from automation.recovery.result import Decisions, Doing, RecoveryStep
+from automation.recovery.result import Decisions, RecoveryAction, RecoveryStep
 from automation.recovery.status import StuckPod
 
 PLUGIN_SECONDS: Final = 330.0
@@ -59,7 +59,11 @@ def lock_steps(
                 "make sure that no update of it runs anywhere, then: "
                 f"python -m automation {verb} {stack} --lock-is-stale",
             )
-        return [RecoveryStep(doing=Doing.UNLOCK, text="remove the lock, if there is one: a person says it is stale")]
+        return [
+            RecoveryStep(
+                doing=RecoveryAction.UNLOCK, text="remove the lock, if there is one: a person says it is stale"
+            )
+        ]
     everything = tuple(running)
     steps: list[RecoveryStep] = []
     for lock in locks:
@@ -76,7 +80,7 @@ def lock_steps(
             )
         if lock.holder is Holder.GONE:
             steps += _process_steps(lock.engine(engines), everything, decisions)
-        steps.append(RecoveryStep(doing=Doing.UNLOCK, text=f"remove the lock that is {lock}"))
+        steps.append(RecoveryStep(doing=RecoveryAction.UNLOCK, text=f"remove the lock that is {lock}"))
     return steps
 
 
@@ -100,7 +104,7 @@ def _process_steps(
     mine = {process.pid for process in own}
     ends = [
         RecoveryStep(
-            doing=Doing.END,
+            doing=RecoveryAction.END,
             text=f"end process {process.pid} ({process.name}), which the killed engine {engine.pid} left",
             pid=process.pid,
         )
@@ -114,7 +118,7 @@ def _wait(process: Process) -> RecoveryStep:
     text = (
         f"wait until process {process.pid} ({process.name}) has noticed that its engine is gone, at most five minutes"
     )
-    return RecoveryStep(doing=Doing.WAIT, text=text, pid=process.pid)
+    return RecoveryStep(doing=RecoveryAction.WAIT, text=text, pid=process.pid)
 
 
 def pending_steps(
@@ -137,7 +141,7 @@ def pending_steps(
         if step is None:
             open_questions.append(pending)
             continue
-        if step.doing is Doing.ADOPT:
+        if step.doing is RecoveryAction.ADOPT:
             decided.add(pending.urn)
         steps.append(step)
     if open_questions:
@@ -198,7 +202,7 @@ def _end_of_delete(pending: Pending, objects: ClusterObjects) -> RecoveryStep:
     ending = found if found is not None and found.deleting else None
     when = f", once {ending} is gone" if ending else ""
     text = f"look what is left after what was interrupted while {pending}{when}"
-    return RecoveryStep(doing=Doing.REFRESH, text=text, urn=pending.urn, id=pending.id, found=ending)
+    return RecoveryStep(doing=RecoveryAction.REFRESH, text=text, urn=pending.urn, id=pending.id, found=ending)
 
 
 def _step_in_aws(pending: Pending, found: str, *, adopted: bool) -> RecoveryStep:
@@ -232,19 +236,21 @@ def _is_newer(current_id: str, pending: Pending, found: Found, objects: ClusterO
 def _orphan(pending: Pending, found: Found, objects: ClusterObjects) -> RecoveryStep:
     if pending.kind == "PersistentVolumeClaim" and objects.is_bound(found.name):
         text = f"keep {found}: a later update has made another in its place, but it may hold data"
-        return RecoveryStep(doing=Doing.KEEP, text=text, urn=pending.urn, id=found.id, found=found)
+        return RecoveryStep(doing=RecoveryAction.KEEP, text=text, urn=pending.urn, id=found.id, found=found)
     text = f"delete {found}: a later update has made another in its place, and nothing refers to it"
-    return RecoveryStep(doing=Doing.DELETE, text=text, urn=pending.urn, id=found.id, found=found)
+    return RecoveryStep(doing=RecoveryAction.DELETE, text=text, urn=pending.urn, id=found.id, found=found)
 
 
 def _adopt(pending: Pending, id_: str, why: str) -> RecoveryStep:
     return RecoveryStep(
-        doing=Doing.ADOPT, text=f"take {pending.name} ({id_}) into the state: {why}", urn=pending.urn, id=id_
+        doing=RecoveryAction.ADOPT, text=f"take {pending.name} ({id_}) into the state: {why}", urn=pending.urn, id=id_
     )
 
 
 def _forget(pending: Pending, why: str) -> RecoveryStep:
-    return RecoveryStep(doing=Doing.FORGET, text=f"forget what was interrupted while {pending}: {why}", urn=pending.urn)
+    return RecoveryStep(
+        doing=RecoveryAction.FORGET, text=f"forget what was interrupted while {pending}: {why}", urn=pending.urn
+    )
 
 
 def pod_steps(stuck: Iterable[StuckPod], objects: ClusterObjects, namespace: str) -> list[RecoveryStep]:
@@ -255,10 +261,12 @@ def pod_steps(stuck: Iterable[StuckPod], objects: ClusterObjects, namespace: str
         if found is not None and not found.deleting:
             why = f"it waits for the old one, which cannot become ready ({pod.reason})"
             text = f"let {pod.stateful_set} make pod {pod.name} anew: {why}"
-            steps.append(RecoveryStep(doing=Doing.REPLACE_POD, text=text, found=found))
+            steps.append(RecoveryStep(doing=RecoveryAction.REPLACE_POD, text=text, found=found))
     return steps
 
 
 def update_step(stack: str) -> RecoveryStep:
     """Return the last step of every recovery."""
-    return RecoveryStep(doing=Doing.UPDATE, text=f"update {stack}: it repairs Helm's record, and makes what is missing")
+    return RecoveryStep(
+        doing=RecoveryAction.UPDATE, text=f"update {stack}: it repairs Helm's record, and makes what is missing"
+    )

@@ -39,7 +39,7 @@ print(max(queued, running) + conf.getfloat("api_auth", "jwt_leeway"))
 
 
 class ClusterFacts:
-    """The `Facts` of a deployment, each looked up once: make another one to look again.
+    """The `RotationFacts` of a deployment, each looked up once: make another one to look again.
 
     Every fact may raise ClusterUnreachable or ClusterRequestFailed.
     """

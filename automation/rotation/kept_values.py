@@ -9,7 +9,7 @@ from typing import Any
 from automation.engine.opened_stack import OpenedStack
 from automation.errors import ClusterRequestFailed, from_text
 from automation.rotation.keys import Key
-from automation.rotation.stages import Stage
+from automation.rotation.stages import RotationStage
 from automation.stacks.session import Session
 from automation.stacks.stack_values import change_config, config_values
 from components.kube.secret import Secret
@@ -51,7 +51,7 @@ def read(session: Session, opened: OpenedStack, key: Key) -> Kept:
     return Kept(value=value or None, mark=mark, beside=beside, secret=secret, broker=broker)
 
 
-def write(session: Session, opened: OpenedStack, key: Key, kept: Kept, mark: Mark, stage: Stage) -> None:
+def write(session: Session, opened: OpenedStack, key: Key, kept: Kept, mark: Mark, stage: RotationStage) -> None:
     """Write what a stage needs into the config: the mark, what is kept beside, and then the value.
 
     Raises UpdateFailed. `write_escrowed` comes after it, when the mark is kept: by the mark, the next run knows the
@@ -71,7 +71,7 @@ def write(session: Session, opened: OpenedStack, key: Key, kept: Kept, mark: Mar
         change_config(session, opened, changed)
 
 
-def write_escrowed(key: Key, kept: Kept, stage: Stage) -> None:
+def write_escrowed(key: Key, kept: Kept, stage: RotationStage) -> None:
     """Write the value that a stage needs into the escrow, if the stack has one. Raises ClusterRequestFailed."""
     if kept.escrow is None or not _is_another(kept, stage):
         return
@@ -85,7 +85,7 @@ def write_escrowed(key: Key, kept: Kept, stage: Stage) -> None:
         raise from_text(ClusterRequestFailed, str(error)) from None
 
 
-def end(session: Session, opened: OpenedStack, key: Key, stages: Sequence[Stage]) -> None:
+def end(session: Session, opened: OpenedStack, key: Key, stages: Sequence[RotationStage]) -> None:
     """Take the mark out of the config: the rotation is done.
 
     If somebody has taken the value out meanwhile, it comes back: the next update would deploy the one before it.
@@ -97,7 +97,7 @@ def end(session: Session, opened: OpenedStack, key: Key, stages: Sequence[Stage]
     change_config(session, opened, {**changed, _MARK: None})
 
 
-def _is_another(kept: Kept, stage: Stage) -> bool:
+def _is_another(kept: Kept, stage: RotationStage) -> bool:
     return bool(stage.value) and stage.value != kept.value
 
 

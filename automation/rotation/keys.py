@@ -25,7 +25,7 @@ from automation.rotation.stage_lists import (
     redis_stages,
     replacement_stages,
 )
-from automation.rotation.stages import Stage
+from automation.rotation.stages import RotationStage
 from components.dags.ssh_private_key import new_private_key, normalise_private_key, public_key
 from components.database.connection import CA_KEY, CA_VOLUME
 from components.keys.jwt_keys import JWKS_KEY, JWKS_VOLUME, accepted, jwt_secrets, share_an_id
@@ -86,7 +86,7 @@ class Key:
     """Raises ValueError if a given value is not valid."""
     secret: bool = True
     """Whether the value is a secret."""
-    stages: Callable[[Sequence[str], str], tuple[Stage, ...]]
+    stages: Callable[[Sequence[str], str], tuple[RotationStage, ...]]
     """Returns the stages from the values in use to a new one."""
     uses: tuple[Use, ...] = ()
     """The variables by which pods get it."""

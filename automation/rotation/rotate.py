@@ -30,7 +30,7 @@ from automation.rotation.refusals import given_refusals
 from automation.rotation.refusals import notes as kept_notes
 from automation.rotation.refusals import refusals as kept_refusals
 from automation.rotation.result import Rotation, RotationPlan
-from automation.rotation.stages import Doing, Facts, Stage
+from automation.rotation.stages import RotationAction, RotationFacts, RotationStage
 from automation.stacks import updates
 from automation.stacks.cluster_tag import require_its_cluster
 from automation.stacks.config import Keep
@@ -54,7 +54,7 @@ class _Target:
 
     new: str = field(repr=False)
     old: tuple[str, ...] = field(repr=False)
-    stages: tuple[Stage, ...]
+    stages: tuple[RotationStage, ...]
     resumed: bool
     kept: Kept
     """What was kept about the key when the run began."""
@@ -142,7 +142,7 @@ def _plan(session: Session, key: Key, given: Secret | None, on_event: OnEvent) -
     stages = tuple(
         PlannedStage(
             text=stage.text,
-            rolls=(rolls if stage.rolls is None else stage.rolls) if stage.doing is Doing.UPDATE else (),
+            rolls=(rolls if stage.rolls is None else stage.rolls) if stage.doing is RotationAction.UPDATE else (),
             seconds=None if refusals else _stage_seconds(_mark(session, key, target.new), stage, facts, seconds),
             done=target.resumed and not refusals and number < first,
         )
@@ -175,18 +175,20 @@ def _target(key: Key, kept: Kept, deployed: str | None, given: Secret | None) ->
     return _Target(new=new, old=values, stages=key.stages(values, new), resumed=False, kept=kept)
 
 
-def _whole(session: Session, key: Key, new: str, number: int, stage: Stage) -> Stage:
+def _whole(session: Session, key: Key, new: str, number: int, stage: RotationStage) -> RotationStage:
     """Return a stage that is not done before its own update has come to its end: a kill may follow the last pod."""
 
-    def lacks(facts: Facts) -> str:
+    def lacks(facts: RotationFacts) -> str:
         lacking, mark = stage.lacks(facts), _mark(session, key, new)
         own = not lacking and mark is not None and mark.stage == number
         return "its update was killed" if own and stack_status(session).killed else lacking
 
-    return replace(stage, lacks=lacks) if stage.doing is Doing.UPDATE else stage
+    return replace(stage, lacks=lacks) if stage.doing is RotationAction.UPDATE else stage
 
 
-def _do(run: StagedRun[Stage], key: Key, target: _Target, number: int, timeout_seconds: float, keep: Keep) -> Changes:
+def _do(
+    run: StagedRun[RotationStage], key: Key, target: _Target, number: int, timeout_seconds: float, keep: Keep
+) -> Changes:
     """Do a stage and prove it. Raises NotHealthy if its postcondition does not come to hold in time."""
     session, on_event, stage = run.session, run.on_event, target.stages[number - 1]
     mark = Mark(
@@ -204,24 +206,24 @@ def _do(run: StagedRun[Stage], key: Key, target: _Target, number: int, timeout_s
     with session.open_for_update(VERB, on_event) as opened:
         _write(session, opened, key, target, mark, stage, keep)
     changes = Changes({})
-    if stage.doing is Doing.UPDATE:
+    if stage.doing is RotationAction.UPDATE:
         changes = resumed_update(session, VERB, timeout_seconds, on_event).changes
-    elif stage.doing is Doing.RENEW:
+    elif stage.doing is RotationAction.RENEW:
         _facts(session, key, target.new).renew()
-    elif stage.doing is Doing.ASK:
+    elif stage.doing is RotationAction.ASK:
         session.events(VERB, on_event).note(key.told(target.new))
-    elif stage.doing is Doing.ADMIT:
+    elif stage.doing is RotationAction.ADMIT:
         _facts(session, key, target.new).admit()
-    elif stage.doing is Doing.RETIRE:
+    elif stage.doing is RotationAction.RETIRE:
         _facts(session, key, target.new).retire()
-    waits = (token_wait.seconds_left(mark) or 0) if stage.doing is Doing.WAIT else 0
+    waits = (token_wait.seconds_left(mark) or 0) if stage.doing is RotationAction.WAIT else 0
     run.until_it_holds(number, _looking(session, key, target.new, on_event), timeout_seconds + waits)
     wait_until_healthy(session, timeout_seconds)
     return changes
 
 
 def _write(
-    session: Session, opened: OpenedStack, key: Key, target: _Target, mark: Mark, stage: Stage, keep: Keep
+    session: Session, opened: OpenedStack, key: Key, target: _Target, mark: Mark, stage: RotationStage, keep: Keep
 ) -> None:
     """Write down what the stage needs, before anything uses it. Raises RotationRefused if somebody else has written."""
     stack = short_name(session.name)
@@ -282,12 +284,12 @@ def _mark(session: Session, key: Key, new: str) -> Mark | None:
     return token_wait.mark_to(session.config().rotation, key, new)
 
 
-def _stage_seconds(mark: Mark | None, stage: Stage, facts: ClusterFacts, update: float | None) -> float | None:
+def _stage_seconds(mark: Mark | None, stage: RotationStage, facts: ClusterFacts, update: float | None) -> float | None:
     """Return about how long a stage takes. update: the same for an update."""
-    if stage.doing is Doing.WAIT:
+    if stage.doing is RotationAction.WAIT:
         left = token_wait.seconds_left(mark)
         return facts.token_seconds if left is None else round(left)
-    return update if stage.doing is Doing.UPDATE else None
+    return update if stage.doing is RotationAction.UPDATE else None
 
 
 def _again(session: Session, name: str) -> str:

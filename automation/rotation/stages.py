@@ -9,7 +9,7 @@ from typing import Protocol
 
 
 @unique
-class Doing(StrEnum):
+class RotationAction(StrEnum):
     """How a stage is done."""
 
     UPDATE = "update"
@@ -52,7 +52,7 @@ class Encrypted:
     """Names of those that no key ever encrypted."""
 
 
-class Facts(Protocol):
+class RotationFacts(Protocol):
     """The facts that stages ask for. Each is looked up when it is asked for."""
 
     @property
@@ -89,12 +89,12 @@ class Facts(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stage:
+class RotationStage:
     """One stage."""
 
     text: str
     """The result of the stage, as a sentence."""
-    lacks: Callable[[Facts], str]
+    lacks: Callable[[RotationFacts], str]
     """Returns what is missing for its postcondition; "" if it holds."""
     value: str = field(default="", repr=False)
     """The value in the config from the beginning of the stage; "" if the stage does not change it."""
@@ -102,7 +102,7 @@ class Stage:
     """What the config keeps beside the new value from its beginning on; "" takes it out, None leaves it as it is."""
     makes: tuple[str, Callable[[], str]] | None = field(default=None, repr=False)
     """A further secret config key, and what makes its value, unless the config has one."""
-    doing: Doing = Doing.UPDATE
+    doing: RotationAction = RotationAction.UPDATE
     rolls: tuple[str, ...] | None = None
     """The components whose pods an update replaces; None for all that have the key."""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from automation.rotation.keys import Key
-from automation.rotation.stages import Doing, Stage
+from automation.rotation.stages import RotationAction, RotationStage
 from settings.rotation import Mark, fingerprint
 
 
@@ -16,7 +16,7 @@ def mark_to(text: str, key: Key, new: str) -> Mark | None:
     return mark if mark is not None and (mark.key, mark.fingerprint) == (key.name, fingerprint(new)) else None
 
 
-def until(mark: Mark | None, number: int, stage: Stage, lifetime: Callable[[], float]) -> datetime | None:
+def until(mark: Mark | None, number: int, stage: RotationStage, lifetime: Callable[[], float]) -> datetime | None:
     """Return when the wait is done, for the mark of a stage; None before the stage that waits.
 
     Args:
@@ -27,7 +27,7 @@ def until(mark: Mark | None, number: int, stage: Stage, lifetime: Callable[[], f
     """
     if mark is not None and mark.until is not None and mark.stage <= number:
         return mark.until
-    if stage.doing is not Doing.WAIT:
+    if stage.doing is not RotationAction.WAIT:
         return None
     return (now() + timedelta(seconds=lifetime() + 1)).replace(microsecond=0)
 

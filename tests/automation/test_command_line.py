@@ -28,7 +28,7 @@ from automation.cluster.objects import ReleaseRecord
 from automation.engine import operations as update
 from automation.engine.events import Event, EventKind
 from automation.errors import AutomationError, SettingsInvalid, StackLocked, UpdateFailed
-from automation.recovery.result import Decisions, Doing, Recovery, RecoveryStep, RecoverySteps
+from automation.recovery.result import Decisions, Recovery, RecoveryAction, RecoveryStep, RecoverySteps
 from automation.recovery.status import ClusterStatus, StackStatus
 from automation.results import Changes, HelmsmanExport, History, HistoryEntry, Outputs, Preview, Step, Update
 from automation.stacks.session import LOCK_SECONDS
@@ -141,9 +141,11 @@ class FakeEnvironment:
 
     def recovery(self, decisions: Decisions) -> RecoverySteps:
         self._answer("recovery", {"decisions": decisions})
-        forgotten = RecoveryStep(doing=Doing.FORGET, text="forget it")
+        forgotten = RecoveryStep(doing=RecoveryAction.FORGET, text="forget it")
         steps = (forgotten,) if self.interrupted else ()
-        return RecoverySteps(stack=self.name, steps=(*steps, RecoveryStep(doing=Doing.UPDATE, text="update dev")))
+        return RecoverySteps(
+            stack=self.name, steps=(*steps, RecoveryStep(doing=RecoveryAction.UPDATE, text="update dev"))
+        )
 
     def recover(self, decisions: Decisions, **options: Any) -> Recovery:
         done = self._answer("recover", {"decisions": decisions, **options})

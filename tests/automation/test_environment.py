@@ -36,7 +36,7 @@ from automation.errors import (
     UpdateFailed,
     WrongCluster,
 )
-from automation.recovery.result import Decisions, Doing
+from automation.recovery.result import Decisions, RecoveryAction
 from automation.recovery.status import ClusterStatus, UnreadyPod
 from automation.results import Changes, Step
 from automation.stacks import export, session, stack_locks, updates
@@ -913,7 +913,7 @@ def test_interrupted_create_whose_object_is_kept_is_forgotten(rig: Rig) -> None:
     )
     rig.during = lambda verb: setattr(rig, "state", {"resources": [current]})
     found = rig.open().recover()
-    assert [step.doing for step in found.plan.steps] == [Doing.KEEP, Doing.UPDATE]
+    assert [step.doing for step in found.plan.steps] == [RecoveryAction.KEEP, RecoveryAction.UPDATE]
     assert rig.options["refresh"]["clear_pending_creates"] is True
     assert rig.imported is None, "the engine itself drops it"
     assert rig.objects.deleted == []

@@ -41,7 +41,7 @@ from automation.errors import (
     UpdateFailed,
 )
 from automation.folder import Folder
-from automation.recovery.result import Doing
+from automation.recovery.result import RecoveryAction
 from automation.stacks.concurrency import Running
 from automation.stacks.place import Place
 from automation.stacks.stack_values import file_values, write_to_file
@@ -378,8 +378,8 @@ def test_killed_update_is_recovered_with_the_same_keys(
         env.up()
     generated = key_of(env)
     plan = env.recovery()
-    assert {step.doing for step in plan.steps} >= {Doing.UNLOCK, Doing.UPDATE}
-    ended = [step.pid for step in plan.of(Doing.END)]
+    assert {step.doing for step in plan.steps} >= {RecoveryAction.UNLOCK, RecoveryAction.UPDATE}
+    ended = [step.pid for step in plan.of(RecoveryAction.END)]
     assert ended, "the language host and the provider live on"
     done = env.recover()
     assert done.status.healthy

@@ -14,7 +14,7 @@ from automation.engine.processes import Process
 from automation.engine.stack_state import StackState
 from automation.engine.started_engines import StartedEngine
 from automation.errors import RecoveryRefused
-from automation.recovery.result import Decisions, Doing, RecoveryStep, RecoverySteps
+from automation.recovery.result import Decisions, RecoveryAction, RecoveryStep, RecoverySteps
 from automation.recovery.status import StuckPod
 from automation.recovery.steps import lock_steps, pending_steps, pod_steps, update_step
 from tests.automation.fakes import FakeObjects, found_object, pending_create, resource_state
@@ -55,7 +55,7 @@ def steps(
     return pending_steps("dev", state, objects, decisions or Decisions(), in_aws or {})
 
 
-def doing(found: list[RecoveryStep]) -> list[Doing]:
+def doing(found: list[RecoveryStep]) -> list[RecoveryAction]:
     return [step.doing for step in found]
 
 
@@ -81,19 +81,19 @@ def test_lock_whose_holder_cannot_be_seen_is_a_persons_decision_after_a_look_tha
         lock_steps("dev", unknown, [], Decisions())
     with pytest.raises(RecoveryRefused, match="look at each machine and CI job that may update it"):
         lock_steps("dev", [lock(Holder.UNKNOWN, pid=0)], [], Decisions())
-    assert doing(lock_steps("dev", unknown, [], Decisions(lock_is_stale=True))) == [Doing.UNLOCK]
+    assert doing(lock_steps("dev", unknown, [], Decisions(lock_is_stale=True))) == [RecoveryAction.UNLOCK]
 
 
 def test_lock_of_a_process_that_is_gone_is_removed() -> None:
     (step,) = lock_steps("dev", [lock()], [], Decisions())
-    assert step.doing is Doing.UNLOCK
+    assert step.doing is RecoveryAction.UNLOCK
     assert f"process {ENGINE}" in step.text
 
 
 def test_backend_that_tells_of_no_lock_is_a_persons_decision() -> None:
     with pytest.raises(RecoveryRefused, match="does not tell who holds the lock"):
         lock_steps("dev", None, [], Decisions())
-    assert doing(lock_steps("dev", None, [], Decisions(lock_is_stale=True))) == [Doing.UNLOCK]
+    assert doing(lock_steps("dev", None, [], Decisions(lock_is_stale=True))) == [RecoveryAction.UNLOCK]
 
 
 def test_what_the_killed_engine_left_ends_before_its_lock_is_removed() -> None:
@@ -102,13 +102,13 @@ def test_what_the_killed_engine_left_ends_before_its_lock_is_removed() -> None:
     other = process(8, "pulumi-resource-kubernetes", session=99, parent=77)
     engine_of_other = process(77, "pulumi")
     found = lock_steps("dev", [lock()], [own, other, engine_of_other], Decisions(), [NOTED])
-    assert [(step.doing, step.pid) for step in found] == [(Doing.END, 7), (Doing.UNLOCK, 0)]
+    assert [(step.doing, step.pid) for step in found] == [(RecoveryAction.END, 7), (RecoveryAction.UNLOCK, 0)]
 
 
 def test_no_process_is_ended_because_of_what_a_lock_says() -> None:
     """Who may write into the backend could name the session of your shell."""
     shell = process(7, "bash", session=ENGINE)
-    assert doing(lock_steps("dev", [lock()], [shell], Decisions())) == [Doing.UNLOCK]
+    assert doing(lock_steps("dev", [lock()], [shell], Decisions())) == [RecoveryAction.UNLOCK]
 
 
 def test_plugin_of_a_plain_pulumi_that_was_killed_is_waited_for() -> None:
@@ -116,22 +116,22 @@ def test_plugin_of_a_plain_pulumi_that_was_killed_is_waited_for() -> None:
     for after in (-7200, 2, 7200):
         left = process(9, "pulumi-resource-kubernetes", after=after)
         found = lock_steps("dev", [lock()], [left], Decisions())
-        assert [(step.doing, step.pid) for step in found] == [(Doing.WAIT, 9), (Doing.UNLOCK, 0)]
-        assert doing(lock_steps("dev", [lock()], [left], Decisions(lock_is_stale=True))) == [Doing.UNLOCK]
+        assert [(step.doing, step.pid) for step in found] == [(RecoveryAction.WAIT, 9), (RecoveryAction.UNLOCK, 0)]
+        assert doing(lock_steps("dev", [lock()], [left], Decisions(lock_is_stale=True))) == [RecoveryAction.UNLOCK]
 
 
 def test_late_plugin_of_the_killed_engine_is_waited_for_and_a_later_session_is_left_alone() -> None:
     late = process(7, "pulumi-resource-kubernetes", session=ENGINE, after=1000)
     daemon = process(8, "nginx", session=ENGINE, after=1000)
     found = lock_steps("dev", [lock()], [late, daemon], Decisions(), [NOTED])
-    assert [(step.doing, step.pid) for step in found] == [(Doing.WAIT, 7), (Doing.UNLOCK, 0)]
+    assert [(step.doing, step.pid) for step in found] == [(RecoveryAction.WAIT, 7), (RecoveryAction.UNLOCK, 0)]
 
 
 def test_nothing_of_a_living_process_with_the_engines_id_is_ended() -> None:
     """The id was given away: to another stack's engine, which has plugins of its own."""
     another = process(ENGINE, "pulumi", session=ENGINE, after=30)
     plugin = process(7, "pulumi-resource-kubernetes", parent=ENGINE, session=ENGINE, after=31)
-    assert doing(lock_steps("dev", [lock()], [another, plugin], Decisions(), [NOTED])) == [Doing.UNLOCK]
+    assert doing(lock_steps("dev", [lock()], [another, plugin], Decisions(), [NOTED])) == [RecoveryAction.UNLOCK]
 
 
 # Interrupted operations
@@ -140,19 +140,21 @@ def test_nothing_of_a_living_process_with_the_engines_id_is_ended() -> None:
 def test_create_that_came_to_its_end_is_adopted() -> None:
     objects = FakeObjects([found_object("Secret", "keys-1")])
     (step,) = steps([pending_create(SECRET, "keys", object_name="keys-1")], objects)
-    assert (step.doing, step.id) == (Doing.ADOPT, "airflow/keys-1")
+    assert (step.doing, step.id) == (RecoveryAction.ADOPT, "airflow/keys-1")
 
 
 @pytest.mark.parametrize(
     "there", [[], [found_object("Secret", "keys-1", deleting=True)], [found_object("Secret", "keys-2")]]
 )
 def test_create_that_did_not_is_forgotten(there: list[Any]) -> None:
-    assert doing(steps([pending_create(SECRET, "keys", object_name="keys-1")], FakeObjects(there))) == [Doing.FORGET]
+    assert doing(steps([pending_create(SECRET, "keys", object_name="keys-1")], FakeObjects(there))) == [
+        RecoveryAction.FORGET
+    ]
 
 
 @pytest.mark.parametrize("type_", ["random:index/randomPassword:RandomPassword", "kubernetes:helm.sh/v3:Release"])
 def test_what_nothing_can_be_left_of_is_forgotten(type_: str) -> None:
-    assert doing(steps([pending_create(type_, "x")], FakeObjects())) == [Doing.FORGET]
+    assert doing(steps([pending_create(type_, "x")], FakeObjects())) == [RecoveryAction.FORGET]
 
 
 def test_interrupted_delete_is_waited_for_and_looked_at() -> None:
@@ -161,14 +163,14 @@ def test_interrupted_delete_is_waited_for_and_looked_at() -> None:
     ending = found_object("Secret", "keys-1", deleting=True)
     for there, found in (([ending], ending), ([found_object("Secret", "keys-1")], None), ([], None)):
         (step,) = steps([item], FakeObjects(there))
-        assert (step.doing, step.found) == (Doing.REFRESH, found)
+        assert (step.doing, step.found) == (RecoveryAction.REFRESH, found)
 
 
 @pytest.mark.parametrize("operation", ["updating", "reading"])
 def test_other_operations_are_the_next_updates_to_look_at(operation: str) -> None:
     item = {**pending_create(SECRET, "keys", object_name="keys-1"), "type": operation}
     objects = FakeObjects([found_object("Secret", "keys-1")])
-    assert doing(steps([item], objects)) == [Doing.FORGET]
+    assert doing(steps([item], objects)) == [RecoveryAction.FORGET]
 
 
 def test_object_of_somebody_else_is_left_to_a_person() -> None:
@@ -183,8 +185,8 @@ def test_what_only_aws_could_tell_is_left_to_a_person() -> None:
     with pytest.raises(RecoveryRefused, match="creating Bucket logs"):
         steps([item], FakeObjects())
     (adopted,) = steps([item], FakeObjects(), decisions=Decisions(adopt={urn: "logs-1a2b"}))
-    assert (adopted.doing, adopted.id) == (Doing.ADOPT, "logs-1a2b")
-    assert doing(steps([item], FakeObjects(), decisions=Decisions(forget=frozenset({urn})))) == [Doing.FORGET]
+    assert (adopted.doing, adopted.id) == (RecoveryAction.ADOPT, "logs-1a2b")
+    assert doing(steps([item], FakeObjects(), decisions=Decisions(forget=frozenset({urn})))) == [RecoveryAction.FORGET]
 
 
 def test_all_questions_are_asked_at_once() -> None:
@@ -208,7 +210,7 @@ def test_namespace_is_adopted_only_if_the_interrupted_update_made_it(created: st
     objects = FakeObjects([found_object("Namespace", "airflow", namespace="", created=created)])
     item = pending_create(NAMESPACE, "space", object_name="airflow", namespace="")
     if adopted:
-        assert doing(steps([item], objects, written=written)) == [Doing.ADOPT]
+        assert doing(steps([item], objects, written=written)) == [RecoveryAction.ADOPT]
     else:
         with pytest.raises(RecoveryRefused, match="creating Namespace space"):
             steps([item], objects, written=written)
@@ -230,16 +232,16 @@ def after_a_later_update(kind: str, type_: str, api_version: str = "v1") -> Mapp
 
 def test_object_that_a_later_update_made_again_is_deleted() -> None:
     (step,) = steps(**after_a_later_update("StatefulSet", STATEFUL_SET, "apps/v1"))
-    assert step.doing is Doing.DELETE
+    assert step.doing is RecoveryAction.DELETE
     assert step.found is not None
     assert step.found.name == "x-1"
 
 
 def test_claim_that_may_hold_data_is_kept_and_one_that_cannot_is_not() -> None:
     given = after_a_later_update("PersistentVolumeClaim", CLAIM)
-    assert doing(steps(**given)) == [Doing.DELETE]
+    assert doing(steps(**given)) == [RecoveryAction.DELETE]
     given["objects"].bound.add("x-1")
-    assert doing(steps(**given)) == [Doing.KEEP]
+    assert doing(steps(**given)) == [RecoveryAction.KEEP]
 
 
 def test_object_of_somebody_else_is_never_deleted() -> None:
@@ -260,14 +262,14 @@ def test_replacement_that_was_interrupted_is_adopted() -> None:
     resources = [resource_state(SECRET, "keys", id_="airflow/keys-old")]
     pending = [pending_create(SECRET, "keys", object_name="keys-new")]
     (step,) = steps(pending, objects, resources=resources)
-    assert (step.doing, step.id) == (Doing.ADOPT, "airflow/keys-new")
+    assert (step.doing, step.id) == (RecoveryAction.ADOPT, "airflow/keys-new")
 
 
 def test_what_the_state_has_already_is_not_adopted_again() -> None:
     objects = FakeObjects([found_object("Secret", "keys-1")])
     resources = [resource_state(SECRET, "keys", id_="airflow/keys-1")]
     assert doing(steps([pending_create(SECRET, "keys", object_name="keys-1")], objects, resources=resources)) == [
-        Doing.FORGET
+        RecoveryAction.FORGET
     ]
 
 
@@ -275,8 +277,8 @@ def test_of_two_interrupted_creates_the_newest_is_adopted_and_the_other_deleted(
     objects = FakeObjects([found_object("Secret", "keys-1"), found_object("Secret", "keys-2")])
     pending = [pending_create(SECRET, "keys", object_name=name) for name in ("keys-1", "keys-2")]
     assert [(step.doing, step.id) for step in steps(pending, objects)] == [
-        (Doing.DELETE, "airflow/keys-1"),
-        (Doing.ADOPT, "airflow/keys-2"),
+        (RecoveryAction.DELETE, "airflow/keys-1"),
+        (RecoveryAction.ADOPT, "airflow/keys-2"),
     ]
 
 
@@ -286,7 +288,7 @@ def test_of_two_interrupted_creates_the_newest_is_adopted_and_the_other_deleted(
 def test_pod_that_its_stateful_set_waits_for_in_vain_is_made_anew() -> None:
     stuck = StuckPod(name="redis-0", stateful_set="redis", revision="a", newest="b", reason="redis: ImagePullBackOff")
     (step,) = pod_steps([stuck], FakeObjects([found_object("Pod", "redis-0", own=False)]), "airflow")
-    assert step.doing is Doing.REPLACE_POD
+    assert step.doing is RecoveryAction.REPLACE_POD
     assert pod_steps([stuck], FakeObjects(), "airflow") == []
 
 
@@ -301,5 +303,5 @@ def test_plan_that_only_keeps_has_something_to_mend() -> None:
     given = after_a_later_update("PersistentVolumeClaim", CLAIM)
     given["objects"].bound.add("x-1")
     plan = RecoverySteps(stack="dev", steps=(*steps(**given), update_step("dev")))
-    assert [step.doing for step in plan.steps] == [Doing.KEEP, Doing.UPDATE]
+    assert [step.doing for step in plan.steps] == [RecoveryAction.KEEP, RecoveryAction.UPDATE]
     assert plan.interrupted

@@ -18,7 +18,7 @@ from automation.cluster.pods import Pod
 from automation.errors import ClusterRequestFailed
 from automation.rotation import database
 from automation.rotation.database_stages import container_stages
-from automation.rotation.stages import Doing, Encrypted, PodKey, Stage
+from automation.rotation.stages import Encrypted, PodKey, RotationAction, RotationStage
 from automation.stages.stage import next_stage
 from components.database.connection import SslMode, metadata_uri
 from components.database.pgbouncer import STATS_USER, render_ini, render_users
@@ -162,13 +162,13 @@ class Deployment:
     def alone(self) -> bool:
         return self.roles == {"new"}
 
-    def do(self, stage: Stage) -> Iterator[str]:
+    def do(self, stage: RotationStage) -> Iterator[str]:
         self.beside = self.beside if stage.beside is None else stage.beside
         self.config = stage.value or self.config
         yield "the config"
-        if stage.doing is Doing.ADMIT:
+        if stage.doing is RotationAction.ADMIT:
             self.roles.add("new")
-        elif stage.doing is Doing.RETIRE:
+        elif stage.doing is RotationAction.RETIRE:
             self.roles = {"new"}
         else:
             ending = PodKey(name="before", component="pgbouncer", value=self.pods[0].value, ending=True)

@@ -20,7 +20,7 @@ from automation.rotation.kept_values import Kept
 from automation.rotation.login_trial import login_refusal, refusal, trying_pod, with_login
 from automation.rotation.refusals import given_refusals, notes, refusals
 from automation.rotation.rotate import _target
-from automation.rotation.stages import Doing, Encrypted, PodKey, Stage
+from automation.rotation.stages import Encrypted, PodKey, RotationAction, RotationStage
 from automation.stages.stage import next_stage
 from components.database.connection import SslMode, metadata_uri
 from components.database.pgbouncer import STATS_USER, render_ini, render_users
@@ -74,11 +74,11 @@ class Managed:
     def alone(self) -> bool:
         return self.logins == {"new"}
 
-    def do(self, stage: Stage) -> Iterator[str]:
+    def do(self, stage: RotationStage) -> Iterator[str]:
         self.beside = self.beside if stage.beside is None else stage.beside
         self.config = stage.value or self.config
         yield "the config"
-        if stage.doing is Doing.RETIRE:
+        if stage.doing is RotationAction.RETIRE:
             self.logins = {"new"}
         elif stage.makes is not None:
             assert stage.makes[0] == MASTER_PASSWORD
@@ -114,10 +114,10 @@ def test_pods_can_log_in_wherever_the_rotation_of_a_managed_database_is_killed()
 
 def test_first_stage_of_a_managed_database_rolls_nothing_and_the_second_whatever_logs_in() -> None:
     admits, uses, parts, retires = managed_stages(["old"], "new")
-    assert (admits.rolls, admits.beside, admits.doing) == ((), "new", Doing.UPDATE)
+    assert (admits.rolls, admits.beside, admits.doing) == ((), "new", RotationAction.UPDATE)
     assert (uses.rolls, uses.value, uses.beside) == (None, "new", "")
-    assert (parts.rolls, parts.doing, parts.value) == ((), Doing.UPDATE, "")
-    assert retires.doing is Doing.RETIRE
+    assert (parts.rolls, parts.doing, parts.value) == ((), RotationAction.UPDATE, "")
+    assert retires.doing is RotationAction.RETIRE
 
 
 def test_key_is_that_of_the_kind_of_the_database() -> None:

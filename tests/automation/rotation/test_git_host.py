@@ -18,7 +18,7 @@ from automation.errors import ClusterRequestFailed
 from automation.rotation import git_host
 from automation.rotation.keys import KEYS, PRIVATE_KEY
 from automation.rotation.stage_lists import git_stages
-from automation.rotation.stages import Doing, PodKey
+from automation.rotation.stages import PodKey, RotationAction
 from automation.stages.stage import next_stage
 from components.dags import git_ssh_key
 from components.dags.ssh_private_key import new_private_key, normalise_private_key, public_key
@@ -116,10 +116,10 @@ class Deployment:
 def test_no_pod_gets_a_key_before_the_host_accepts_it() -> None:
     stages, found = git_stages(["old"], "new"), Deployment()
     number, stage = next_stage(stages, found) or (0, stages[0])
-    assert (number, stage.doing, stage.value, stage.beside) == (1, Doing.ASK, "", "new")
+    assert (number, stage.doing, stage.value, stage.beside) == (1, RotationAction.ASK, "", "new")
     found.accepted = True
     number, stage = next_stage(stages, found) or (0, stages[0])
-    assert (number, stage.doing, stage.value, stage.beside) == (2, Doing.UPDATE, "new", "")
+    assert (number, stage.doing, stage.value, stage.beside) == (2, RotationAction.UPDATE, "new", "")
     found.pods = (
         PodKey(name="a", component="a", value="new"),
         PodKey(name="b", component="b", value="old", ending=True),

@@ -19,7 +19,7 @@ from automation.rotation.kept_values import Kept
 from automation.rotation.keys import KEYS, PULL_SECRET
 from automation.rotation.refusals import given_refusals, refusals
 from automation.rotation.rotate import _target
-from automation.rotation.stages import Doing, PodKey
+from automation.rotation.stages import PodKey, RotationAction
 from automation.stages.stage import next_stage
 from components.database.access import ca_volumes
 from components.kube.own_secrets import names_of
@@ -87,7 +87,7 @@ def test_both_authorities_are_trusted_until_the_certificate_is_of_the_new_one() 
         assert after(CA, (OLD_CA,), NEW_CA, Found(values, refusal=refusal, ending=(OLD_CA,))) == expected, expected
     first, asks, last = CA.stages((OLD_CA,), NEW_CA)
     assert (first.value, asks.value, last.value) == (both, "", NEW_CA)
-    assert asks.doing is Doing.ASK
+    assert asks.doing is RotationAction.ASK
     assert refused in asks.lacks(cast(Any, Found([both], refusal=refused)))
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from automation.rotation.keys import KEYS
 from automation.rotation.stage_lists import jwt_stages
-from automation.rotation.stages import Doing, Encrypted, PodKey, Stage
+from automation.rotation.stages import Encrypted, PodKey, RotationAction, RotationStage
 from automation.stages.stage import next_stage
 from components.keys.jwt_keys import accepted, jwt_secrets, key_set
 
@@ -59,13 +59,13 @@ class Deployment:
             # A server without a set ignores the id, and one with a set accepts old tokens without an id.
             assert self.tokens <= set(accepted(keys) if keys else (signs,)), "a valid token is refused"
 
-    def do(self, stage: Stage) -> Iterator[str]:
+    def do(self, stage: RotationStage) -> Iterator[str]:
         """Do a stage in steps, after each of which it may be killed."""
         self.beside = self.beside if stage.beside is None else stage.beside
         yield "beside"
         self.config = stage.value or self.config
         yield "the value"
-        if stage.doing is Doing.WAIT:
+        if stage.doing is RotationAction.WAIT:
             self.until, self.tokens = True, set(self.signs.values())
             yield "waited"
             return

@@ -11,7 +11,7 @@ import pytest
 
 from automation.rotation.keys import KEYS
 from automation.rotation.stage_lists import fernet_stages, login_stages, redis_stages, replacement_stages
-from automation.rotation.stages import Doing, Encrypted, PodKey, Stage
+from automation.rotation.stages import Encrypted, PodKey, RotationAction, RotationStage
 from automation.stages.stage import next_stage
 
 PODS: Final = ("api-server", "scheduler", "dag-processor", "triggerer")
@@ -52,9 +52,9 @@ class Deployment:
         for name, value in self.running.items():
             assert set(self.values) <= set(value.split(",")), f"{name} cannot read what another pod stored"
 
-    def do(self, stage: Stage) -> Iterator[str]:
+    def do(self, stage: RotationStage) -> Iterator[str]:
         """Do a stage in steps, after each of which it may be killed."""
-        if stage.doing is Doing.RENEW:
+        if stage.doing is RotationAction.RENEW:
             keys = self.running["scheduler"].split(",")
             for index, key in enumerate(tuple(self.values)):
                 assert key in keys
@@ -68,13 +68,13 @@ class Deployment:
         yield "the update"
 
 
-def stages_of(deployment: Deployment) -> tuple[Stage, ...]:
+def stages_of(deployment: Deployment) -> tuple[RotationStage, ...]:
     """As a run finds them that was begun after a kill: the config has the value of the stage that was begun last."""
     config = list(dict.fromkeys(key for value in deployment.running.values() for key in value.split(",")))
     return fernet_stages([key for key in config if key != "new"], "new")
 
 
-def run(deployment: Deployment, stages: Sequence[Stage], kill_after: int) -> int:
+def run(deployment: Deployment, stages: Sequence[RotationStage], kill_after: int) -> int:
     """Run until the end, or for so many steps; the number of steps that were done."""
     done = 0
     while (found := next_stage(stages, deployment)) is not None:
@@ -100,7 +100,12 @@ def test_fernet_rotation_has_no_gap_and_ends_alike_wherever_it_is_killed() -> No
 def test_stages_of_fernet_keep_every_key_until_the_last() -> None:
     stages = fernet_stages(["a", "b"], "new")
     assert [stage.value for stage in stages] == ["a,b,new", "new,a,b", "", "new"]
-    assert [stage.doing for stage in stages] == [Doing.UPDATE, Doing.UPDATE, Doing.RENEW, Doing.UPDATE]
+    assert [stage.doing for stage in stages] == [
+        RotationAction.UPDATE,
+        RotationAction.UPDATE,
+        RotationAction.RENEW,
+        RotationAction.UPDATE,
+    ]
 
 
 @pytest.mark.parametrize("left", ["old", None])
@@ -167,11 +172,11 @@ class Redis:
             for name, value in {**self.clients, "redis": self.own}.items()
         )
 
-    def do(self, stage: Stage) -> Iterator[str]:
+    def do(self, stage: RotationStage) -> Iterator[str]:
         self.beside = self.beside if stage.beside is None else stage.beside
         self.config = stage.value or self.config
         yield "the config"
-        if stage.doing is Doing.ADMIT:
+        if stage.doing is RotationAction.ADMIT:
             self.told.add("new")
             yield "told"
             return
@@ -233,5 +238,5 @@ def test_no_stage_of_any_key_is_proved_by_pods_that_do_not_run() -> None:
         stages = key.stages(["old"], "new")
         assert next_stage(stages, nothing) is not None, name
         for stage in stages:
-            if stage.doing is Doing.UPDATE and stage.value:
+            if stage.doing is RotationAction.UPDATE and stage.value:
                 assert stage.lacks(nothing), (name, stage.text)
