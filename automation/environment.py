@@ -273,7 +273,7 @@ class Environment(UpgradeMethods):
 
     @property
     def interrupted(self) -> bool:
-        """What runs, or what ran last, was cancelled."""
+        """The verb that runs, or that ran last, was cancelled."""
         return self.session.cancellation.requested
 
     def cancel(self) -> None:

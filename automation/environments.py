@@ -181,7 +181,7 @@ class Environments:
 
     @property
     def interrupted(self) -> bool:
-        """What runs, or what ran last, on one of the stacks was cancelled."""
+        """On one of the stacks, the verb that runs, or that ran last, was cancelled."""
         return any(environment.interrupted for environment in self._all())
 
     def cancel(self) -> None:

@@ -15,7 +15,7 @@ _NAMED: Final = 8
 
 @unique
 class ChangeKind(StrEnum):
-    """What is done to a resource or an object, in the order of a report."""
+    """The kind of a change, in the order of a report."""
 
     DELETE = "delete"
     REPLACE = "replace"
@@ -38,7 +38,7 @@ class Severity(StrEnum):
 
 @unique
 class Category(StrEnum):
-    """What a warning is about, in the order of a report."""
+    """The subject of a warning, in the order of a report."""
 
     FAILED = "failed"
     REFUSED = "refused"
@@ -56,7 +56,7 @@ class Category(StrEnum):
 
 @unique
 class ReportSource(StrEnum):
-    """What a report is made from."""
+    """The source of a report."""
 
     PLAN = "plan"
     """Two plans. A plan cannot tell that a resource is replaced, only that it may be."""
@@ -82,7 +82,7 @@ class PropertyChange:
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceChange:
-    """What is done to one resource."""
+    """The change of one resource."""
 
     kind: ChangeKind
     urn: str
@@ -109,7 +109,7 @@ class ResourceChange:
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectChange:
-    """What is done to one rendered Kubernetes object."""
+    """The change of one rendered Kubernetes object."""
 
     kind: ChangeKind
     label: str

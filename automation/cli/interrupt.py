@@ -13,7 +13,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Work(Protocol):
-    """What can be told to stop."""
+    """Anything that can be told to stop."""
 
     @property
     def running(self) -> bool:

@@ -89,7 +89,7 @@ class ImportFailure:
 
 
 class AirflowApi(AirflowRequests):
-    """What is asked of Airflow. Every method raises AirflowRequestFailed."""
+    """Requests to Airflow. Every method raises AirflowRequestFailed."""
 
     def health(self) -> dict[str, str | None]:
         """Return the status of each component: "healthy", "unhealthy", or None where it never ran. Needs no login."""

@@ -16,7 +16,7 @@ _LOG: Final = logging.getLogger(__name__)
 
 @unique
 class EventKind(StrEnum):
-    """What an event is about."""
+    """The subject of an event."""
 
     NOTE = "note"
     """Something that this package itself does."""

@@ -33,7 +33,7 @@ class SpawnPlan(Result):
 
 @unique
 class Fate(StrEnum):
-    """What becomes of a stack with a time to live."""
+    """The outcome for a stack with a time to live."""
 
     KEPT = "kept"
     """Its time has not passed."""

@@ -21,7 +21,7 @@ class Why(StrEnum):
 
 @unique
 class FailureKind(StrEnum):
-    """What stopped a plan."""
+    """The cause that stopped a plan."""
 
     NO_STACK = "no stack"
     """The stack has no file."""
@@ -56,7 +56,7 @@ class Placeholder:
 
 @dataclass(frozen=True, kw_only=True)
 class PolicyResult:
-    """What a policy says."""
+    """A result of a policy."""
 
     rule: str
     """The rule's id."""

@@ -34,7 +34,7 @@ _PROGRAM = "__main__.py"
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What to plan."""
+    """The stack to plan, and how."""
 
     stack: str
     render: bool = True

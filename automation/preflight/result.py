@@ -28,7 +28,7 @@ class PreflightCheck(Result):
 
 @dataclass(frozen=True, kw_only=True)
 class Preflight(Result):
-    """What was found."""
+    """The findings of a preflight."""
 
     stack: str
     new_namespace: bool
@@ -45,5 +45,5 @@ class Preflight(Result):
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What failed, each with its fix."""
+        """The checks that failed, each with its fix."""
         return tuple(str(check) for check in self.checks if check.verdict is Verdict.FAILED)

@@ -13,7 +13,7 @@ from automation.results import Result, Update
 
 @unique
 class RecoveryAction(StrEnum):
-    """What a step of a recovery does."""
+    """The action of a recovery step."""
 
     END = "end"
     """Ends a process that the killed engine left."""
@@ -87,7 +87,7 @@ class Recovery(Result):
 
 @dataclass(frozen=True, kw_only=True)
 class Decisions:
-    """What only a person can know."""
+    """Answers that only a person can give to `recover`."""
 
     lock_is_stale: bool = False
     """The process that holds the lock does not run any more."""

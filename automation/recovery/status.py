@@ -54,7 +54,7 @@ class StuckPod(Result):
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterStatus(Result):
-    """What the cluster has of the stack."""
+    """The objects and pods of the stack in its cluster."""
 
     release: ReleaseRecord | None = None
     """Helm's newest record of the release, None if Helm knows none."""
@@ -137,7 +137,7 @@ class StackStatus(Result):
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What is wrong, a sentence each: causes before what follows from them, and last what is left over."""
+        """The problems, a sentence each: first causes, then what follows from them, last what is left over."""
         left = self.cluster.leftovers if self.cluster else ()
         known = [text for text in (self.restoration, self.halted, self.rotation, self.upgrade) if text]
         failed = [item.sentence for item in self.cluster.schedules] if self.cluster else []
@@ -146,7 +146,7 @@ class StackStatus(Result):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What works, but not for ever, or in versions that are untested together or get no fixes, a sentence each."""
+        """Warnings of what works now: it will end, or its versions are untested together or get no fixes."""
         ends = (f"python -m automation expire removes the stack after {self.expires}",) if self.expires else ()
         return (*ends, *([self.authority] if self.authority else []), *self._versions())
 

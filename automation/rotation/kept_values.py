@@ -21,7 +21,7 @@ _BESIDE = "rotationSecret"
 
 @dataclass(frozen=True, kw_only=True)
 class Kept:
-    """What is kept about a key."""
+    """The values that are kept about a key."""
 
     value: str | None = field(repr=False)
     """The value that the config or the escrow gives; None where the program generates it."""

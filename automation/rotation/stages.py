@@ -42,7 +42,7 @@ class PodKey:
 
 @dataclass(frozen=True, kw_only=True)
 class Encrypted:
-    """What the database holds under Fernet keys."""
+    """The values of the database that Fernet keys encrypt."""
 
     read: dict[str, int] = field(repr=False)
     """Number of values by the key that reads them."""

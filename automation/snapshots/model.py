@@ -69,7 +69,7 @@ class Window:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """What an instance is made from: a snapshot or a moment."""
+    """The snapshot or the moment that an instance is made from."""
 
     taken: datetime
     """The moment of the data."""
@@ -80,7 +80,7 @@ class Source:
 
     @property
     def text(self) -> str:
-        """What it is called."""
+        """Its name in messages."""
         return self.snapshot or self.moment
 
 

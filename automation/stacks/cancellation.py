@@ -40,7 +40,7 @@ class Cancellation:
 
     @property
     def requested(self) -> bool:
-        """What runs, or what ran last, was cancelled."""
+        """The verb that runs, or that ran last, was cancelled."""
         return any(task.cancelled.is_set() for task in tuple(self._under_way) or (self._last,))
 
     def cancel(self) -> None:

@@ -21,7 +21,7 @@ _SAME: Final = Charts()
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """What an upgrade or a rollback is to bring about."""
+    """The image or the chart to which an upgrade or a rollback goes."""
 
     verb: str
     before: AirflowImage

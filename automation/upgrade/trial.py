@@ -19,7 +19,7 @@ _MARK: Final = "tried: "
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """What was found in one image."""
+    """The findings of a trial of one image."""
 
     airflow: str = ""
     """Its Airflow."""

@@ -10,7 +10,7 @@ from automation.results import Result
 
 @unique
 class Status(StrEnum):
-    """What a check found."""
+    """The outcome of a check."""
 
     PASSED = "passed"
     """It was seen to hold."""

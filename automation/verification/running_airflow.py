@@ -20,7 +20,7 @@ AIRFLOW: Final = {"tier": "airflow"}
 
 @dataclass(frozen=True, kw_only=True)
 class RunningAirflow:
-    """What a check asks: the deployment's facts, its cluster, and Airflow itself."""
+    """The sources of a check: the deployment's facts, its cluster, and Airflow itself."""
 
     deployment: Deployment
     """What the stack's outputs say."""
