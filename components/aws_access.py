@@ -31,7 +31,7 @@ TASKS: Final = ("triggerer", "worker")
 
 @dataclass(frozen=True, kw_only=True)
 class AwsAccess:
-    """What the release must know, and wait for."""
+    """How the pods of a stack reach AWS, and the resources that must exist first."""
 
     remote_logs: RemoteLogs | None = None
     """Where outside the cluster task logs are, or None if they are in it."""

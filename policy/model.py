@@ -46,7 +46,7 @@ class _InStack:
 
     @property
     def label(self) -> str:
-        """What a person calls it: `Release airflow`."""
+        """Its name for people: `Release airflow`."""
         return f"{self.type.rpartition(':')[2]} {self.name}"
 
     def under(self, component: str) -> bool:

@@ -20,7 +20,7 @@ _MOMENT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]
 
 @dataclass(frozen=True, kw_only=True)
 class Restoration:
-    """What is restored, and how much of Airflow runs afterwards."""
+    """The backup that is restored, and how much of Airflow runs afterwards."""
 
     id: str
     """When it was begun: 14 digits, UTC."""
@@ -42,7 +42,7 @@ class Restoration:
 
     @property
     def comment(self) -> str:
-        """What marks a database that was restored whole."""
+        """The comment that marks a database that was restored whole."""
         return f"restored {self.id}"
 
     def told(self, stack: str) -> str:

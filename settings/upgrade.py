@@ -16,7 +16,7 @@ _FORM: Final = re.compile(rf"(upgrade|rollback) ([1-9])/([1-9]) {_IMAGE} {_IMAGE
 
 @dataclass(frozen=True, kw_only=True)
 class AirflowImage:
-    """What an upgrade changes."""
+    """The image and the version to which an upgrade goes."""
 
     tag: str
     """Tag of the Airflow image."""
@@ -34,7 +34,7 @@ class AirflowImage:
 
 @dataclass(frozen=True, kw_only=True)
 class UpgradeMark:
-    """What is under way, and how far it is."""
+    """The upgrade or rollback that is under way, and how far it is."""
 
     verb: str
     """`upgrade` or `rollback`."""

@@ -48,7 +48,7 @@ aws.amazon.com/premiumsupport/knowledge-center/rds-postgresql-error-connection-s
 
 @dataclass(frozen=True, kw_only=True)
 class ConnectionLoad:
-    """What opens connections."""
+    """The pods and processes that open connections."""
 
     scale: Scale
     """Pods of each component; with autoscaling, the largest numbers."""

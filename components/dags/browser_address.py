@@ -26,7 +26,7 @@ _BITBUCKET_SERVER: Final = re.compile(r"/projects/(?P<key>[^/]+)/repos/(?P<name>
 
 @dataclass(frozen=True)
 class ClonePlace:
-    """What a page in a browser shows."""
+    """The place in a clone that a page in a browser shows."""
 
     repository: str
     """Path of the repository on its host, with `.git`."""

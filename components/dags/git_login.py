@@ -30,7 +30,7 @@ _GITHUB_CLOUD: Final = ".ghe.com"
 
 @unique
 class GitLoginKind(StrEnum):
-    """What a Secret of another holds."""
+    """The kind of login in a Secret of your own."""
 
     TOKEN = "token"
     """User name and token, as in a Secret of the type kubernetes.io/basic-auth."""

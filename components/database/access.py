@@ -204,7 +204,7 @@ def logged_in(database: Database, login: DatabaseLogin | None) -> Database:
 
 
 def database_variables(secret: pulumi.Input[str]) -> list[dict[str, Any]]:
-    """What a component that talks to the metadata database needs. A worker never gets these."""
+    """The variables of a process that uses the metadata database. A worker never gets these."""
     return [
         from_secret(URI_VARIABLE, secret, CONNECTION_KEY),
         from_secret("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC", secret, ASYNC_CONNECTION_KEY),

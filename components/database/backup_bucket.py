@@ -42,7 +42,7 @@ class BackupStore(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class BackupRole:
-    """What decides on the IAM role of the pods."""
+    """The inputs of the IAM role of the pods."""
 
     name: str
     """Logical name of the role and its association, with which its name in IAM begins."""

@@ -99,7 +99,7 @@ def job_template(
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseJob:
-    """What all of these pods of a stack have in common."""
+    """The part that all pods of the stack's Jobs have in common."""
 
     images: Images
     """The Airflow image, and how images are pulled."""

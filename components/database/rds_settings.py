@@ -64,7 +64,7 @@ class Move:
 
     @property
     def source(self) -> str:
-        """What the new instance is made from, in words."""
+        """The source of the new instance, in words."""
         return self.snapshot or f"{self.old} at {self.moment}"
 
 

@@ -20,7 +20,7 @@ _NODE_COMES: Final = frozenset({"TriggeredScaleUp", "Nominated", "NominatedPod"}
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """What one look has seen."""
+    """The objects that one look at the namespace has seen."""
 
     workloads: tuple[WorkloadState, ...] = ()
     """All workloads, Jobs and volumes of the namespace, by kind and name."""

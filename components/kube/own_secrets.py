@@ -13,7 +13,7 @@ from typing import Final
 
 @unique
 class Holds(StrEnum):
-    """What a Secret of the stack holds."""
+    """The content of a Secret of the stack."""
 
     DATABASE = "a way into the database"
     FERNET_KEY = "the Fernet key"

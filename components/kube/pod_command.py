@@ -14,7 +14,7 @@ class CommandError(Exception):
 
 @dataclass(frozen=True)
 class ExecResult:
-    """What a command in a container did."""
+    """The result of a command in a container."""
 
     exit_code: int
     """The command's exit code."""

@@ -29,7 +29,7 @@ _MOUNTS: Final = frozenset({"FailedMount", "FailedAttachVolume", "FailedMapVolum
 
 @unique
 class Cause(StrEnum):
-    """What a workload lacks."""
+    """The thing that a workload lacks."""
 
     SCHEDULING = "scheduling"
     """A node with room for the pod."""

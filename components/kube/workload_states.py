@@ -81,7 +81,7 @@ class WorkloadState:
 
     @property
     def sentence(self) -> str:
-        """What is wrong with it, with names and messages; for one that is not well."""
+        """A sentence with names and messages that says why it is not well. Ask only one that is not."""
         done = "has not ended" if self.kind == JOB else f"has {self.ready} of {self.wanted} pods ready"
         done = f"has failed ({self.failed})" if self.failed else "is not bound" if self.kind == CLAIM else done
         if self.ready >= self.wanted and not self.failed:
@@ -137,7 +137,7 @@ class Rollout:
 
 @dataclass(frozen=True, kw_only=True)
 class Namespace:
-    """What was read of a namespace, as the Kubernetes API returns it."""
+    """The objects of a namespace, as the Kubernetes API returns it."""
 
     pods: Sequence[Mapping[str, Any]] = ()
     deployments: Sequence[Mapping[str, Any]] = ()

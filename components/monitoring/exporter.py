@@ -35,7 +35,7 @@ _RESOURCES: Final = {"requests": {"cpu": "20m", "memory": "96Mi"}, "limits": {"m
 
 @dataclass(frozen=True, kw_only=True)
 class ExporterPod:
-    """What the pod runs with."""
+    """The image, Secrets and settings of the pod."""
 
     release_name: str
     """Value of the chart's label `release`."""

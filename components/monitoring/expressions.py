@@ -1,4 +1,4 @@
-"""What is filled into the expressions of alerts and panels. Pure.
+"""The values that fill the expressions of alerts and panels. Pure.
 
 In a text, `$at` is the selector of the stack's namespace, `$ns` the namespace, `$zero` a 0 while statsd is scraped,
 `$window` the time that an alert looks back, `$zero_then` a 0 if statsd was scraped that long ago, and `$fetch` the
@@ -14,7 +14,7 @@ from string import Template
 
 @dataclass(frozen=True, kw_only=True)
 class Watched:
-    """What a stack has, as far as expressions depend on it."""
+    """The parts of a stack on which expressions depend."""
 
     namespace: str
     """Namespace of the stack; one Prometheus may scrape several stacks."""

@@ -12,7 +12,7 @@ from components.network.extra_egress import ExtraEgress
 
 @dataclass(frozen=True, kw_only=True)
 class IsolationRules:
-    """What decides which policies exist, and what they allow."""
+    """The parts of a stack that decide which policies exist, and what they allow."""
 
     release_name: str
     """Value of the chart's label `release`."""

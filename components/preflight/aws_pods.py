@@ -38,7 +38,7 @@ _ACCOUNTS: Final = {"api-server": "apiServer", "worker": "workers.celery"}
 
 @dataclass(frozen=True, kw_only=True)
 class AwsTrial:
-    """What pods of one service account do in AWS."""
+    """The pods of one service account, and what they try in AWS."""
 
     account: str
     """The part of the account's name after the release's, which is the chart's label `component` too."""

@@ -36,7 +36,7 @@ _NAMES: Final = 10
 
 @unique
 class CheckKind(StrEnum):
-    """What a document is about."""
+    """The kind of a check's document."""
 
     CLUSTER = "cluster"
     """Classes, APIs, quotas, admission: no pod is needed."""

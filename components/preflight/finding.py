@@ -29,7 +29,7 @@ class Preflight(StrEnum):
 
 @unique
 class Verdict(StrEnum):
-    """What a check says."""
+    """The answer of a check."""
 
     PASSED = "passed"
     """It was seen to hold."""

@@ -52,7 +52,7 @@ class WaitLimits:
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerEnd:
-    """What became of one container."""
+    """The end of one container."""
 
     name: str
     """Its name."""
@@ -75,7 +75,7 @@ class ContainerEnd:
 
 @dataclass(frozen=True, kw_only=True)
 class PodEnd:
-    """What became of a pod."""
+    """The end of a pod."""
 
     containers: Mapping[str, ContainerEnd] = field(default_factory=dict)
     """How each container ended, by its name, in the pod's order, init containers first."""

@@ -33,7 +33,7 @@ _RESOURCES: Final = {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"m
 
 @dataclass(frozen=True, kw_only=True)
 class VerificationPods:
-    """What the pods run with."""
+    """The image, Secrets and settings of the pods."""
 
     release_name: str
     """Value of the chart's label `release`, and the beginning of its Services' names."""

@@ -17,7 +17,7 @@ _FIRST_MINUTE: Final = 7
 
 @dataclass(frozen=True, kw_only=True)
 class Verified:
-    """What is run, and how often."""
+    """The DAG that is run, and how often."""
 
     dag_id: str
     """The DAG."""
