@@ -91,7 +91,7 @@ class Section:
         return self._declared(ConfigKey(name, "string", "", description, parsers.optional(check), None, file=file))
 
     def mark(self, name: str, check: Callable[[str], T], *, description: str) -> ConfigKey[T | None]:
-        """A text that a verb of several stages writes about itself, or None. A person corrects a bad one by removing it."""
+        """A text that a verb of several stages writes about itself, or None. Remove one that cannot be read."""
 
         def read(text: str) -> T:
             try:

@@ -274,25 +274,22 @@ def test_what_makes_the_database_safer_is_no_warning(before: Mapping[str, Any], 
 # Keys
 
 
-@pytest.mark.parametrize(
-    ("role", "severity", "expected"),
-    [
+def test_what_another_key_costs() -> None:
+    for role, severity, expected in [
         ("fernet-key", Severity.DANGER, "cannot be read"),
         ("jwt-secret", Severity.WARNING, "tasks that run fail"),
         ("api-secret-key", Severity.WARNING, "logged out"),
         ("redis-password", Severity.WARNING, "no task starts"),
         ("admin-password", Severity.NOTE, "nothing rolls"),
-    ],
-)
-def test_what_another_key_costs(role: str, severity: Severity, expected: str) -> None:
-    masker = Masker(b"k")
-    before, after = (
-        resource(SECRET, f"airflow-keys-{role}", {"stringData": {"x": masker.secret(word)}}, parents=PARENTS)
-        for word in ("1", "2")
-    )
-    (text,) = told(report([before], [after]), Category.KEYS, severity)
-    assert expected in text
-    assert told(report([before], [before]), Category.KEYS) == []
+    ]:
+        masker = Masker(b"k")
+        before, after = (
+            resource(SECRET, f"airflow-keys-{role}", {"stringData": {"x": masker.secret(word)}}, parents=PARENTS)
+            for word in ("1", "2")
+        )
+        (text,) = told(report([before], [after]), Category.KEYS, severity)
+        assert expected in text
+        assert told(report([before], [before]), Category.KEYS) == []
 
 
 def test_an_encrypted_text_that_changes_may_be_the_same_key() -> None:

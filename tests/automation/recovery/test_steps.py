@@ -143,18 +143,16 @@ def test_create_that_came_to_its_end_is_adopted() -> None:
     assert (step.doing, step.id) == (RecoveryAction.ADOPT, "airflow/keys-1")
 
 
-@pytest.mark.parametrize(
-    "there", [[], [found_object("Secret", "keys-1", deleting=True)], [found_object("Secret", "keys-2")]]
-)
-def test_create_that_did_not_is_forgotten(there: list[Any]) -> None:
-    assert doing(steps([pending_create(SECRET, "keys", object_name="keys-1")], FakeObjects(there))) == [
-        RecoveryAction.FORGET
-    ]
+def test_create_that_did_not_is_forgotten() -> None:
+    for there in [[], [found_object("Secret", "keys-1", deleting=True)], [found_object("Secret", "keys-2")]]:
+        assert doing(steps([pending_create(SECRET, "keys", object_name="keys-1")], FakeObjects(there))) == [
+            RecoveryAction.FORGET
+        ]
 
 
-@pytest.mark.parametrize("type_", ["random:index/randomPassword:RandomPassword", "kubernetes:helm.sh/v3:Release"])
-def test_what_nothing_can_be_left_of_is_forgotten(type_: str) -> None:
-    assert doing(steps([pending_create(type_, "x")], FakeObjects())) == [RecoveryAction.FORGET]
+def test_what_nothing_can_be_left_of_is_forgotten() -> None:
+    for type_ in ["random:index/randomPassword:RandomPassword", "kubernetes:helm.sh/v3:Release"]:
+        assert doing(steps([pending_create(type_, "x")], FakeObjects())) == [RecoveryAction.FORGET]
 
 
 def test_interrupted_delete_is_waited_for_and_looked_at() -> None:
@@ -166,11 +164,11 @@ def test_interrupted_delete_is_waited_for_and_looked_at() -> None:
         assert (step.doing, step.found) == (RecoveryAction.REFRESH, found)
 
 
-@pytest.mark.parametrize("operation", ["updating", "reading"])
-def test_other_operations_are_the_next_updates_to_look_at(operation: str) -> None:
-    item = {**pending_create(SECRET, "keys", object_name="keys-1"), "type": operation}
-    objects = FakeObjects([found_object("Secret", "keys-1")])
-    assert doing(steps([item], objects)) == [RecoveryAction.FORGET]
+def test_other_operations_are_the_next_updates_to_look_at() -> None:
+    for operation in ["updating", "reading"]:
+        item = {**pending_create(SECRET, "keys", object_name="keys-1"), "type": operation}
+        objects = FakeObjects([found_object("Secret", "keys-1")])
+        assert doing(steps([item], objects)) == [RecoveryAction.FORGET]
 
 
 def test_object_of_somebody_else_is_left_to_a_person() -> None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -120,24 +119,21 @@ def test_rotation_under_way_needs_no_file_and_takes_no_other_value() -> None:
     assert "the value that the rotation began with" in refusal
 
 
-@pytest.mark.parametrize(
-    ("key", "given", "because"),
-    [
+def test_value_that_cannot_be_the_new_one_is_refused_with_what_helps() -> None:
+    for key, given, because in [
         ("fernet", "x", "because the verb makes one"),
         ("registry", None, "expected a file with the new value"),
         ("registry", "sentinel-no-json", 'with a map "auths"'),
         ("ca", None, "expected a file with the new value"),
         ("ca", "sentinel-no-pem", "BEGIN CERTIFICATE"),
         ("ca", OLD_CA + NEW_CA, "expected one certificate, the new authority's, found 2"),
-    ],
-)
-def test_value_that_cannot_be_the_new_one_is_refused_with_what_helps(key: str, given: str | None, because: str) -> None:
-    secret = None if given is None else Secret(given)
-    [refusal] = given_refusals("prod", KEYS[key], secret, begun=None, present=None)
-    assert refusal.startswith("--from: ")
-    assert because in refusal
-    assert f". Fix: python -m automation rotate {key} prod" in refusal
-    assert "sentinel" not in refusal
+    ]:
+        secret = None if given is None else Secret(given)
+        [refusal] = given_refusals("prod", KEYS[key], secret, begun=None, present=None)
+        assert refusal.startswith("--from: ")
+        assert because in refusal
+        assert f". Fix: python -m automation rotate {key} prod" in refusal
+        assert "sentinel" not in refusal
 
 
 def test_value_that_is_in_use_already_is_no_new_one() -> None:
