@@ -129,11 +129,12 @@ def resumed_destroy(
     """
     if not session.config().protect:
         with session.open_for_update("destroy", on_event, create=False) as opened:
-            locks, state = _locks_if_told(session), StackState.of(operations.deployment(opened))
+            locks, deployment = _locks_if_told(session), operations.deployment(opened)
             killed = locks is not None and all(lock.holder is Holder.GONE for lock in locks)
-            if decisions or (killed and (locks or state.pending)):
+            if decisions or (killed and (locks or StackState.of(deployment).pending)):
+                decisions = decisions or Decisions()
                 steps = repair_steps(
-                    session, opened, decisions or Decisions(), locks, "destroy", cluster_gone=cluster_gone
+                    session, opened, deployment, decisions, locks, "destroy", cluster_gone=cluster_gone
                 )
                 # Deleting what is gone does no harm: a destroy need not look for it.
                 needed = tuple(step for step in steps if step.doing is not RecoveryAction.REFRESH)
@@ -175,9 +176,10 @@ def wait_until_healthy(session: Session, timeout_seconds: float) -> StackStatus:
 def _steps(
     session: Session, opened: OpenedStack, decisions: Decisions | None, locks: tuple[Lock, ...] | None
 ) -> RecoverySteps:
-    steps = repair_steps(session, opened, decisions or Decisions(), locks, "recover")
-    config, state = session.reached_config(), StackState.of(operations.deployment(opened))
-    stuck = _cluster_status(session, config, state).stuck_pods
+    deployment = operations.deployment(opened)
+    steps = repair_steps(session, opened, deployment, decisions or Decisions(), locks, "recover")
+    config = session.reached_config()
+    stuck = _cluster_status(session, config, StackState.of(deployment)).stuck_pods
     steps += pod_steps(stuck, cluster_objects(config), config.namespace)
     return RecoverySteps(stack=session.name, steps=(*steps, update_step(session.name)))
 

@@ -29,6 +29,7 @@ _DELETE_SECONDS: Final = 600.0
 def repair_steps(
     session: Session,
     opened: OpenedStack,
+    deployment: Mapping[str, Any],
     decisions: Decisions,
     locks: tuple[Lock, ...] | None,
     verb: str,
@@ -40,6 +41,7 @@ def repair_steps(
     Args:
         session: The stack.
         opened: The same, opened for an update or for reading.
+        deployment: Its state, as exported.
         decisions: What a person has decided.
         locks: None if the backend does not tell who holds one.
         verb: The verb that was asked for, and that takes decisions.
@@ -50,7 +52,6 @@ def repair_steps(
     """
     engines = started_engines.noted(session.work_dir)
     steps = lock_steps(session.name, locks, processes.processes(), decisions, engines, verb)
-    deployment = operations.deployment(opened)
     if cluster_gone:
         config = session.config()
         deployment, _ = without_kubernetes(deployment)
