@@ -22,6 +22,7 @@ REMEDIES: Final = (
         r"AIRFLOW_TEST_UPGRADE_TAG",
         "set it to the tag of an apache/airflow image with a newer Airflow that the cluster has",
     ),
+    (r"AIRFLOW_TEST_HEALTHY_MINUTES", "set it to 60 for an hour in which no alert may fire"),
     (r"AIRFLOW_TEST_SSO_TAG", "set it to the tag of an apache/airflow image with authlib that the cluster has"),
     (r"AIRFLOW_TEST_DAGS_TAG", "set it as docs/testing.md says"),
     (r"MutatingAdmissionPolicy", "take a cluster with Kubernetes 1.36 or newer"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import time
@@ -43,6 +44,7 @@ DAG: Final = "hello"
 PERIOD: Final = 5
 MINUTES: Final = 30
 SCHEDULE: Final = "@monthly"
+HEALTHY_MINUTES: Final = int(os.environ.get("AIRFLOW_TEST_HEALTHY_MINUTES", "0"))
 WATCHED: Final = Watched(
     namespace=NAMESPACE,
     parts=frozenset({"git-sync", "pgbouncer", "verification", "backups"}),
@@ -97,6 +99,10 @@ ONLY_IN_TROUBLE: Final = {
 """Nothing sends these while all is well and no run is scheduled."""
 
 
+def ended(airflow: AirflowApi, dag_id: str, run: str) -> None:
+    until(lambda: airflow.run_state(dag_id, run) == "success", lambda: f"{run} goes on", SECONDS)
+
+
 def verified_dag(repository: Repository) -> str:
     return DAG if repository.config.get("dagsRepository") else "tutorial_taskflow_api"
 
@@ -120,15 +126,20 @@ def stack(engine: None, api: Any, repository: Repository, tmp_path_factory: pyte
 
 
 @pytest.fixture(scope="module")
-def watching(stack: Stack, api: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+def deployed(stack: Stack) -> Stack:
+    """The stack, after its ten checks and with one result of each CronJob."""
     stack.up()
-    with prometheus(
-        tmp_path_factory.mktemp("prometheus"), rule_groups(WATCHED, faster=FASTER), targets(api, NAMESPACE)
-    ) as running:
-        result = verify(stack.outputs(), kube_context=CONTEXT)
-        assert result.ok, [(check.name, check.detail) for check in result.checks]
-        for name in ("airflow-verification", "airflow-backups"):
-            print(run_now(name, f"{name}-now"))
+    result = verify(stack.outputs(), kube_context=CONTEXT)
+    assert result.ok, [(check.name, check.detail) for check in result.checks]
+    for name in ("airflow-verification", "airflow-backups"):
+        print(run_now(name, f"{name}-now"))
+    return stack
+
+
+@pytest.fixture(scope="module")
+def watching(deployed: Stack, api: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    folder = tmp_path_factory.mktemp("prometheus")
+    with prometheus(folder, rule_groups(WATCHED, faster=FASTER), targets(api, NAMESPACE)) as running:
         yield running
 
 
@@ -158,6 +169,23 @@ def fires(watching: Prometheus, name: str) -> None:
     time.sleep(20)
     print(f"{name} fired after {seconds:.0f} s, with times that are {FASTER} times as short")
     assert watching.firing() == {name}
+
+
+@pytest.mark.skipif(not HEALTHY_MINUTES, reason="AIRFLOW_TEST_HEALTHY_MINUTES is not set")
+def test_nothing_fires_while_all_is_well(deployed: Stack, api: Any, repository: Repository, tmp_path: Path) -> None:
+    """By the rules as they are deployed, while a run ends about every minute."""
+    airflow = airflow_api(Deployment.of(deployed.outputs()), KubeClient(CONTEXT, NAMESPACE))
+    dag_id, ends = verified_dag(repository), time.monotonic() + 60 * HEALTHY_MINUTES
+    airflow.set_paused(dag_id, paused=False)
+    with prometheus(tmp_path, rule_groups(WATCHED), targets(api, NAMESPACE)) as healthy:
+        while time.monotonic() < ends:
+            run = f"healthy-{time.time():.0f}"
+            airflow.trigger(dag_id, run, "a test")
+            ended(airflow, dag_id, run)
+            time.sleep(50)
+            assert healthy.query('ALERTS{alertstate="firing"}') == []
+        assert healthy.query(f'count_over_time(ALERTS{{alertstate="firing"}}[{HEALTHY_MINUTES}m])') == []
+        assert len(healthy.names()) > 20
 
 
 def test_deployed_rules_are_those_that_are_tested(watching: Prometheus, api: Any) -> None:
@@ -290,7 +318,7 @@ def test_used_up_pool_is_told_alone(watching: Prometheus, stack: Stack, reposito
         fires(watching, "AirflowPoolStarving")
     finally:
         airflow._request("PATCH", f"{pool}?update_mask=slots", {"slots": slots})
-    until(lambda: airflow.run_state(dag_id, "waits") == "success", lambda: "the run goes on", SECONDS)
+    ended(airflow, dag_id, "waits")
 
 
 def test_task_of_a_killed_worker_is_told_alone(watching: Prometheus, stack: Stack, tmp_path: Path) -> None:
