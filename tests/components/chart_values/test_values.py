@@ -338,6 +338,13 @@ def test_chart_runs_none_of_what_the_program_runs_itself(inputs: ReleaseInputs) 
         assert values[off] == {"enabled": False}, off
 
 
+def test_a_start_may_take_as_long_in_each_component_however_often_it_is_asked() -> None:
+    found, chart = airflow_values(samples.release_inputs()), chart_values()
+    probes = [{**chart[name]["startupProbe"], **found[name]["startupProbe"]} for name in ("apiServer", "scheduler")]
+    assert [probe["periodSeconds"] for probe in probes] == [2, 10]
+    assert [probe["periodSeconds"] * probe["failureThreshold"] for probe in probes] == [300, 300]
+
+
 def test_names_are_those_that_airflow_users_know() -> None:
     values = airflow_values(samples.release_inputs())
     assert values["useStandardNaming"] is False
