@@ -20,7 +20,7 @@ endif
 GIVEN = --context '$(CONTEXT)'
 endif
 
-.PHONY: dev up preview verify down ui test fuzz lint bench image load lock help
+.PHONY: dev up preview verify down ui test fuzz lint bench image load lock pin help
 
 dev: .venv/run                  ## make a local cluster, install Airflow and run a DAG
 	$(RUN) -m automation dev $(GIVEN)
@@ -43,6 +43,8 @@ load: .venv/run image           ## build it, and copy it into the local cluster 
 	$(RUN) -m automation load $(IMAGE) $(STACK)
 lock: .venv/run                 ## write image/uv.lock, under Airflow's constraints
 	$(RUN) -m image.lock
+pin: .venv/run                  ## write plugins.sha256, the digests of the engine's plugins
+	$(RUN) -m automation.engine.pin_plugins
 help:                           ## list the targets
 	@sed -nE 's/^([a-z ]+):[^#]*## (.*)/\1: \2/p' $(firstword $(MAKEFILE_LIST))
 

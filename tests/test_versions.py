@@ -12,6 +12,7 @@ import pytest
 
 import compatibility
 import versions
+from automation.engine import pin_plugins, plugins
 from components.chart_values import chart_defaults
 from components.database import pgbouncer
 from components.kube import env, images
@@ -50,6 +51,14 @@ def test_archives_of_the_cli_are_of_the_pinned_version() -> None:
     platforms = [f"{system}-{processor}" for system in ("darwin", "linux") for processor in ("arm64", "x64")]
     assert list(versions.PULUMI_CLI_SHA256) == [f"pulumi-v{versions.PULUMI_CLI}-{name}.tar.gz" for name in platforms]
     assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in versions.PULUMI_CLI_SHA256.values())
+
+
+def test_pinned_plugins_are_those_of_the_packages() -> None:
+    """Without a line, none is pinned yet. Who moves a package's version runs `make pin` again."""
+    locked = plugins.pinned(samples.ROOT)
+    names = [f"{name}-v{pins('requirements.txt')[f'pulumi-{name}']}" for name in (*plugins.PLUGINS, plugins.AWS)]
+    files = {f"pulumi-resource-{name}-{system}.tar.gz" for name in names for system in pin_plugins.SYSTEMS}
+    assert not locked or locked.keys() == files, "Fix: make pin"
 
 
 def test_minimum_cli_is_not_above_the_pin() -> None:

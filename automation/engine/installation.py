@@ -1,4 +1,4 @@
-"""Installs the pinned Pulumi engine: its archive is downloaded, compared with the pinned digest, and unpacked."""
+"""Downloads what the engine consists of, takes it only with the pinned SHA-256, and installs the pinned `pulumi`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shutil
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -21,33 +21,29 @@ _ROOT_IN_ARCHIVE: Final = "pulumi"
 _TELL_SECONDS: Final = 10.0
 
 
+Download = Callable[[str, OnPart], bytes]
+"""Returns the content of a URL."""
+
+
 class InstallationError(Exception):
-    """The engine cannot be installed. The text is the reason."""
+    """The engine, or a plugin of it, cannot be installed. The text is the reason."""
 
 
-def install(
-    root: Path, on_line: Callable[[str], None] = lambda line: None, download: Callable[[str, OnPart], bytes] = fetch
-) -> None:
+def install(root: Path, on_line: Callable[[str], None] = lambda line: None, download: Download = fetch) -> None:
     """Put exactly `versions.PULUMI_CLI` into `root/bin`, in place of what is there. Nothing unverified is unpacked.
 
     Args:
         root: Folder of the installation; made if it is missing.
         on_line: Is told how far a slow download is, every ten seconds.
-        download: Returns the content of a URL; for tests.
+        download: Downloads; for tests.
 
     Raises:
         InstallationError: If there is no release for this machine, it cannot be downloaded, or its content is another.
         OSError: If the folder cannot be written.
     """
     name = _archive(platform.system(), platform.machine())
-    source = f"{_SOURCE}/{name}"
-    try:
-        content = download(source, _told(on_line))
-    except OSError as error:
-        raise InstallationError(f"{source}: {error}") from error
-    found, pinned = sha256(content), versions.PULUMI_CLI_SHA256[name]
-    if found != pinned:
-        raise InstallationError(f"{source}: expected SHA-256 {pinned}, got {found}")
+    pinned = versions.PULUMI_CLI_SHA256[name]
+    content = verified(f"Pulumi {versions.PULUMI_CLI}", [f"{_SOURCE}/{name}"], pinned, on_line, download)
     root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=root) as folder:
         with tarfile.open(fileobj=io.BytesIO(content)) as archive:
@@ -58,7 +54,33 @@ def install(
         (Path(folder) / _ROOT_IN_ARCHIVE).rename(root / "bin")
 
 
-def _told(on_line: Callable[[str], None], now: Callable[[], float] = time.monotonic) -> OnPart:
+def verified(
+    what: str, sources: Iterable[str], pinned: str, on_line: Callable[[str], None], download: Download
+) -> bytes:
+    """Return the content of the first address that answers. Raises InstallationError if it is not the pinned one.
+
+    Args:
+        what: The name for lines about a slow download.
+        sources: Addresses of the same file.
+        pinned: Its SHA-256, in hexadecimal digits.
+        on_line: Receives the lines.
+        download: Downloads.
+    """
+    reasons = []
+    for source in sources:
+        try:
+            content = download(source, _told(what, on_line))
+        except OSError as error:
+            reasons.append(f"{source}: {error}")
+            continue
+        found = sha256(content)
+        if found != pinned:
+            raise InstallationError(f"{source}: expected SHA-256 {pinned}, got {found}")
+        return content
+    raise InstallationError("; ".join(reasons))
+
+
+def _told(what: str, on_line: Callable[[str], None], now: Callable[[], float] = time.monotonic) -> OnPart:
     """Return what tells a line at most every ten seconds."""
     last = now()
 
@@ -67,7 +89,7 @@ def _told(on_line: Callable[[str], None], now: Callable[[], float] = time.monoto
         if now() - last >= _TELL_SECONDS:
             last = now()
             of = f" of {whole >> 20}" if whole else ""
-            on_line(f"downloading Pulumi {versions.PULUMI_CLI}: {done >> 20}{of} MiB")
+            on_line(f"downloading {what}: {done >> 20}{of} MiB")
 
     return on_part
 

@@ -17,9 +17,10 @@ from automation.engine.cluster_watch import cluster_watch, said_at_the_end
 from automation.engine.command import Engine
 from automation.engine.events import Teller, ignore
 from automation.engine.failures import engine_error, hopeless
+from automation.engine.installation import InstallationError
 from automation.engine.policy_pack import JudgedProgress, refused
 from automation.engine.usual_times import UsualTimes
-from automation.errors import Interrupted
+from automation.errors import EngineMissing, Interrupted
 from automation.project_files import read_config
 from components.kube.look import Look
 from components.secrets.masker import Masker
@@ -63,7 +64,7 @@ def running(opened: OpenedStack, verb: str) -> Iterator[JudgedProgress]:
         config = read_config(Path(workspace.work_dir), opened.stack.name)
         absent = plugins.missing(plugins.plugins_of(config), {**os.environ, **workspace.env_vars})
         if absent:
-            plugins.install_plugins(workspace, absent, opened.teller.note)
+            _install(opened, absent)
         if verb == "up" and opened.look is not None:
             watch = cluster_watch(opened.look, progress, opened.engine)
             watch.start()
@@ -75,6 +76,20 @@ def running(opened: OpenedStack, verb: str) -> Iterator[JudgedProgress]:
         ended.set()
         if watch is not None:
             watch.stop()
+
+
+def _install(opened: OpenedStack, names: tuple[str, ...]) -> None:
+    """Install plugins of the engine. Raises EngineMissing, CommandError."""
+    workspace = opened.stack.workspace
+    try:
+        plugins.install_plugins(
+            lambda words: opened.engine.run(words, workspace.work_dir, workspace.env_vars), names, opened.teller.note
+        )
+    except InstallationError as error:
+        raise EngineMissing(
+            f"a plugin of the engine could not be installed ({opened.masker.text(str(error))})",
+            "let this machine reach github.com; use no file with another SHA-256",
+        ) from None
 
 
 @contextmanager

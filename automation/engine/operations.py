@@ -55,8 +55,8 @@ def up(opened: OpenedStack, *, plan: str | None = None) -> EngineResult:
         plan: Path of an update plan that the update must not leave.
 
     Raises:
-        AutomationError: UpdateFailed or one of its kinds, Protected, ClusterUnreachable, SettingsInvalid, StackLocked
-            or Interrupted.
+        AutomationError: UpdateFailed or one of its kinds, EngineMissing (a plugin), Protected, ClusterUnreachable,
+            SettingsInvalid, StackLocked or Interrupted.
     """
     unseen: list[str] = []
     try:

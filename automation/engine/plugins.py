@@ -1,37 +1,50 @@
-"""The engine's provider plugins: only those that the stack's program uses.
+"""The engine's provider plugins: only those that the stack's program uses, with the content that `plugins.sha256` pins.
 
 Without this module, the engine would download a plugin for every provider package that is installed next to the
 program. For a stack on a laptop that includes pulumi-aws: hundreds of megabytes that it never uses.
+
+The engine could compare a digest too (`plugin install --checksum`). But over HTTP/1.1 it leaves out the last bytes, so
+that it refuses the right archive, and takes one with bytes behind it (pulumi 3.259.0:
+sdk/go/common/workspace/plugins.go, `checksumReader`). So the archive is downloaded and compared here, and the engine
+gets the file.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import platform
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
+from automation.engine.installation import Download, InstallationError, verified
+from components.release.download import fetch
 from settings import PROJECT
 
 PLUGINS: Final = ("kubernetes", "random")
 """The plugins that every stack uses."""
 AWS: Final = "aws"
+LOCK: Final = "plugins.sha256"
+"""Name of the file with a digest for each archive, in the format of `sha256sum`."""
+PIN: Final = "make pin"
+"""The command that writes it."""
 ENVIRONMENT: Final = {"PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true"}
 """Tells the engine to download nothing by itself."""
 PARALLEL: Final = "PULUMI_PARALLEL"
 _STEPS_AT_ONCE: Final = 32
 _STEPS_FOR_EACH_CORE: Final = 4
 
+_ROOT: Final = Path(__file__).parents[2]
+_LINE: Final = re.compile(r"([0-9a-f]{64})  (\S+)")
+_PROCESSORS: Final = {"x86_64": "amd64", "aarch64": "arm64"}
+_MIRRORS: Final = "PULUMI_PLUGIN_DOWNLOAD_URL_OVERRIDES"
+_ELSEWHERE: Final = "https://get.pulumi.com/releases/plugins"
 
-class Workspace(Protocol):
-    """The part of `pulumi.automation.LocalWorkspace` that is used here."""
-
-    def list_plugins(self) -> list[Any]:
-        """Return the installed plugins, each with a name and perhaps a version."""
-
-    def install_plugin(self, name: str, version: str) -> None:
-        """Download and install a resource plugin."""
+Run = Callable[[list[str]], object]
+"""Runs the engine with these words. Raises CommandError."""
 
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -50,10 +63,26 @@ def plugins_of(config: Mapping[str, Any]) -> tuple[str, ...]:
     return (*PLUGINS, AWS) if config.get(f"{PROJECT}:eksCluster") else PLUGINS
 
 
+def version(name: str) -> str:
+    """Return the version of a plugin: that of its package."""
+    return metadata.version(f"pulumi-{name}")
+
+
+def system_here() -> str:
+    """Return the system of this machine, as the engine names it: linux-amd64."""
+    processor = platform.machine().lower()
+    return f"{platform.system().lower()}-{_PROCESSORS.get(processor, processor)}"
+
+
+def archive(name: str, system: str) -> str:
+    """Return the file name of a plugin's archive for a system such as linux-amd64."""
+    return f"pulumi-resource-{name}-v{version(name)}-{system}.tar.gz"
+
+
 def missing(names: tuple[str, ...], environ: Mapping[str, str]) -> tuple[str, ...]:
     """Return the plugins that are not in the engine's folder (pulumi: sdk/go/common/workspace/plugins.go)."""
     home = Path(environ.get("PULUMI_HOME") or Path.home() / ".pulumi") / "plugins"
-    folders = {name: home / f"resource-{name}-v{metadata.version(f'pulumi-{name}')}" for name in names}
+    folders = {name: home / f"resource-{name}-v{version(name)}" for name in names}
     return tuple(
         name
         for name, folder in folders.items()
@@ -61,11 +90,93 @@ def missing(names: tuple[str, ...], environ: Mapping[str, str]) -> tuple[str, ..
     )
 
 
-def install_plugins(workspace: Workspace, names: tuple[str, ...], on_line: Callable[[str], None]) -> None:
-    """Install those that are missing, in the versions of the installed packages. Raises what the workspace raises."""
-    installed = {(plugin.name, str(plugin.version or "")) for plugin in workspace.list_plugins()}
-    for name in names:
-        version = metadata.version(f"pulumi-{name}")
-        if (name, version) not in installed:
-            on_line(f"installing the engine's plugin {name} {version}")
-            workspace.install_plugin(name, f"v{version}")
+def pinned(root: Path) -> dict[str, str]:
+    """Return the SHA-256 of each archive in the lock of a checkout, by name. Raises InstallationError."""
+    path = root / LOCK
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    found = {number: _LINE.fullmatch(line) for number, line in enumerate(lines, 1) if not line.startswith("#")}
+    if wrong := [number for number, match in found.items() if match is None]:
+        raise InstallationError(
+            f"{LOCK}, line {wrong[0]}: expected a SHA-256, two spaces and the name of an archive, found something "
+            f"else. Fix: {PIN}"
+        )
+    return {match[2]: match[1] for match in found.values() if match}
+
+
+def install_plugins(
+    run: Run,
+    names: Iterable[str],
+    on_line: Callable[[str], None],
+    *,
+    unverified: bool = True,
+    root: Path = _ROOT,
+    environ: Mapping[str, str] = os.environ,
+    download: Download = fetch,
+) -> None:
+    """Install plugins in the versions of the installed packages. Those that the lock pins replace what is there.
+
+    Args:
+        run: Runs the engine.
+        names: The plugins.
+        on_line: Receives a line for each.
+        unverified: Let the engine download, unverified, what the lock does not pin; otherwise install nothing then.
+        root: Folder of the lock.
+        environ: May name a mirror, as the engine understands it.
+        download: Downloads; for tests.
+
+    Raises:
+        InstallationError: What is pinned cannot be downloaded, or has other content; or a plugin is not pinned.
+        CommandError: The engine cannot install one.
+    """
+    system = system_here()
+    digests = pinned(root)
+    files = {name: archive(name, system) for name in names}
+    absent = [file for file in files.values() if file not in digests]
+    if absent and not unverified:
+        lacking = ", ".join(absent)
+        raise InstallationError(f"{LOCK}: expected a line for {lacking}, found none. Fix: {PIN}, and commit the file")
+    for name, file in files.items():
+        told = f"{name} {version(name)}"
+        command = ["plugin", "install", "resource", name, f"v{version(name)}"]
+        if file in absent:
+            on_line(f"installing the engine's plugin {told} unverified, because {LOCK} does not pin it ({PIN} would)")
+            run(command)
+            continue
+        on_line(f"installing the engine's plugin {told}")
+        content = verified(f"the plugin {told}", _sources(name, system, environ), digests[file], on_line, download)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / file
+            path.write_bytes(content)
+            run([*command, "--file", str(path), "--reinstall"])
+
+
+def _sources(name: str, system: str, environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield where the engine would look for an archive: on GitHub, then elsewhere; or only in its user's mirror."""
+    release = f"https://github.com/pulumi/pulumi-{name}/releases/download/v{version(name)}"
+    known = {f"github://api.github.com/pulumi/pulumi-{name}": release, _ELSEWHERE: _ELSEWHERE}
+    kernel, _, processor = system.partition("-")
+    parts = {"NAME": name, "VERSION": version(name), "OS": kernel, "ARCH": processor}
+    for place, usual in known.items():
+        mirror = _mirror(place, parts, environ.get(_MIRRORS, ""))
+        yield f"{mirror or usual}/{archive(name, system)}"
+        if mirror:
+            return
+
+
+def _mirror(place: str, parts: Mapping[str, str], mirrors: str) -> str:
+    """Return the mirror of a place, "" if it has none. `mirrors` are pairs of a pattern and an address: P=URL,P=URL."""
+    for pattern, _, address in (pair.partition("=") for pair in filter(None, mirrors.split(","))):
+        try:
+            found = re.search(pattern, place)
+        except re.error as error:
+            raise InstallationError(f"{_MIRRORS}: expected regular expressions, found one with {error}") from None
+        if found:
+            return _filled(address, found, parts)
+    return ""
+
+
+def _filled(address: str, found: re.Match[str], parts: Mapping[str, str]) -> str:
+    """Return a mirror's address with the groups of its pattern in place of $1 and ${name}."""
+    groups = {str(number): text or "" for number, text in enumerate((found[0], *found.groups()))}
+    known = {**groups, **found.groupdict(), **parts}
+    return re.sub(r"\$\{?(\w+)\}?", lambda match: known.get(match[1]) or match[0], address).rstrip("/")

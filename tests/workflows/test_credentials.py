@@ -117,6 +117,11 @@ def test_everything_is_installed_before_there_are_credentials(name: str, job: Jo
 
 
 @each_job
+def test_job_with_a_credential_takes_no_plugin_that_is_not_verified(name: str, job: Job) -> None:
+    assert _credentials(job) == "none" or not _number(job, re.compile("--unverified"))
+
+
+@each_job
 def test_step_that_gets_a_role_comes_after_the_last_action_that_sets_up_tools(name: str, job: Job) -> None:
     setups = _number(job, re.compile(r"actions/(setup-python|checkout|download-artifact)@"))
     roles = _number(job, re.compile(r"aws-actions/"))

@@ -12,7 +12,9 @@ from semver import VersionInfo
 import versions
 from automation.engine import operations, plugins
 from automation.engine.command import Engine
+from automation.engine.installation import InstallationError
 from automation.engine.opened_stack import OpenedStack
+from automation.errors import EngineMissing
 from automation.stacks.place import Place
 from automation.stacks.workspace import open_stack
 
@@ -46,3 +48,23 @@ def test_update_refresh_and_destroy_start_the_engine_once(tmp_path: Path, monkey
         counted.told.clear()
         update(opened)
         assert [told.split()[0] for told in counted.told] == [word]
+
+
+def test_update_whose_plugins_cannot_be_verified_ends_before_it_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: airflow\nruntime: python\n")
+    (tmp_path / "Pulumi.dev.yaml").write_text("config: {}\n")
+
+    def refuse(*_: Any) -> None:
+        raise InstallationError("https://mirror.test/x: expected SHA-256 0, got 1")
+
+    monkeypatch.setattr(plugins, "missing", lambda *_: ("random",))
+    monkeypatch.setattr(plugins, "install_plugins", refuse)
+    counted = Counted()
+    engine = cast("Engine", counted)
+    opened = OpenedStack(open_stack(Place.of(tmp_path, {"PULUMI_CONFIG_PASSPHRASE": "x"}), "dev", engine), engine)
+    counted.told.clear()
+    with pytest.raises(EngineMissing, match="expected SHA-256 0, got 1"):
+        operations.up(opened)
+    assert counted.told == []
