@@ -58,7 +58,8 @@ def title(stack: str, tag: str) -> str:
 
 def text(stack: str, tag: str) -> str:
     return (
-        f"Moves `airflow:imageTag` of `{stack}` to `{tag}`, the image of that commit, and nothing else.\n\n"
+        f"Moves `airflow:imageTag` of `{stack}` to `{tag}`, the image of that commit, and `airflow:imageDigest` to its "
+        "content, and nothing else.\n\n"
         f"Merging it deploys `{stack}`, after an approval. A newer image takes this pull request over.\n"
     )
 

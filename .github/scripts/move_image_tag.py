@@ -1,8 +1,8 @@
-"""`move_image_tag.py STACK TAG --digest DIGEST`: set `airflow:imageTag` of a stack, and no other byte of its file.
+"""`move_image_tag.py STACK TAG --digest DIGEST`: set a stack's `airflow:imageTag` and `airflow:imageDigest` alone.
 
-A stack that pins its image by `airflow:imageDigest` too gets the new digest beside the tag. Only values are replaced,
-so comments, order and layout stay. They are written in quotes: a commit such as 1234567e89 would otherwise be read as a
-number.
+The digest pins the content, and gets a line of its own below the tag's if the file has none. Otherwise only values are
+replaced, so comments, order and layout stay. They are written in quotes: a commit such as 1234567e89 would otherwise be
+read as a number.
 """
 
 from __future__ import annotations
@@ -59,11 +59,32 @@ def moved(text: str, tag: str, digest: str = "") -> str:
             f"expected airflow:imageRepository and {KEY} under config, found one or none. "
             "Fix: set both once (docs/image.md)"
         )
-    if not values.get(DIGEST_KEY):
+    if not digest and not values.get(DIGEST_KEY):
         return _with(text, KEY, tag)
     if not _DIGEST.fullmatch(digest):
-        raise CannotMove(f"{DIGEST_KEY} is set and wins over the tag. Fix: give its --digest too, or remove it")
-    return _with(_with(text, KEY, tag), DIGEST_KEY, digest)
+        raise CannotMove(f"{DIGEST_KEY} wins over the tag: expected sha256: and 64 digits. Fix: give its --digest")
+    text = _with(text, KEY, tag)
+    return _with(text, DIGEST_KEY, digest) if DIGEST_KEY in values else _below_tag(text, digest)
+
+
+def _below_tag(text: str, digest: str) -> str:
+    """Return the text with the digest on a new line below the tag's."""
+    _, end = _place(text, KEY)
+    start = text.rfind("\n", 0, end) + 1
+    stop = text.find("\n", end) + 1 or len(text)
+    line = text[start:stop]
+    indent = line[: len(line) - len(line.lstrip())]
+    newline = "\r\n" if "\r\n" in text else "\n"
+    if not line.endswith("\n"):
+        line += newline
+    result = f'{text[:start]}{line}{indent}{DIGEST_KEY}: "{digest}"{newline}{text[stop:]}'
+    try:
+        same = _config(result) == {**_config(text), DIGEST_KEY: digest} and _others(result) == _others(text)
+    except CannotMove:
+        same = False
+    if not same:
+        raise CannotMove(f"expected {KEY} on a line of its own. Fix: write it so")
+    return result
 
 
 def _with(text: str, key: str, value: str) -> str:

@@ -1,4 +1,4 @@
-"""The tag moves, and no other byte of the stack's file does."""
+"""The tag moves, with the digest beside it, and no other byte of the stack's file does."""
 
 from __future__ import annotations
 
@@ -114,10 +114,33 @@ def test_digest_moves_beside_the_tag_where_the_stack_has_one() -> None:
     assert len(differing(before, after)) == 4
     assert after.endswith(f'airflow:imageDigest: "{new}"  # its content\n')
     assert script.moved(after, SHA, new) == after
-    assert "imageDigest" not in script.moved(file(), SHA, new), "a stack without one gets none"
     for wrong in ("", "sha256:0", "latest", f"{new}\n"):
-        with pytest.raises(script.CannotMove, match="give its --digest too"):
+        with pytest.raises(script.CannotMove, match="give its --digest"):
             script.moved(before, SHA, wrong)
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("last", [False, True])
+def test_digest_gets_a_line_below_the_tag_where_the_stack_has_none(newline: str, last: bool) -> None:
+    line = f"  airflow:imageTag: {OTHER}  # by CI"
+    before = file(line) if not last else f"config:\n  airflow:imageRepository: r\n{line}"
+    before = before.replace("\n", newline)
+    digest = f"sha256:{'ab' * 32}"
+    after = script.moved(before, SHA, digest)
+    added = f'  airflow:imageTag: "{SHA}"  # by CI{newline}  airflow:imageDigest: "{digest}"{newline if last else ""}'
+    assert after == before.replace(line, added)
+    assert script.moved(after, SHA, digest) == after
+    with pytest.raises(script.CannotMove, match="give its --digest"):
+        script.moved(before, SHA, "sha256:0")
+
+
+def test_digest_in_a_file_where_no_line_can_be_added_is_refused() -> None:
+    digest = f"sha256:{'ab' * 32}"
+    for text in (f"config: {{airflow:imageRepository: r, airflow:imageTag: {OTHER}}}\n",):
+        with pytest.raises(script.CannotMove, match="on a line of its own"):
+            script.moved(text, SHA, digest)
+    empty = script.moved(file() + "  airflow:imageDigest: ''\n", SHA, digest)
+    assert load_yaml(empty)["config"]["airflow:imageDigest"] == digest
 
 
 def test_same_tag_changes_nothing() -> None:
@@ -181,3 +204,4 @@ def test_it_works_in_the_shipped_files_once_they_name_an_image(stack: str) -> No
     if "airflow:imageTag" not in text:
         text = text.replace("config:\n", f"config:\n  airflow:imageRepository: r\n  airflow:imageTag: {OTHER}\n", 1)
     assert len(differing(text, script.moved(text, SHA))) == 2
+    assert len(differing(text, script.moved(text, SHA, f"sha256:{'ab' * 32}"))) == 3
