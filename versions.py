@@ -63,6 +63,37 @@ The official image has the same file as `/home/airflow/constraints.txt`.
 UV = "0.13.0"
 """uv that writes the image's lock file and builds the image (tested)."""
 
-# renovate: datasource=go depName=github.com/rhysd/actionlint
+# renovate: datasource=github-releases depName=rhysd/actionlint
 ACTIONLINT = "1.7.12"
 """actionlint, with which CI checks the workflows."""
+
+# renovate: datasource=github-releases depName=helm/helm
+HELM = "3.20.0"
+"""Helm that renders the chart for the change reports of the workflows. The engine has a Helm of its own."""
+
+TOOLS_SHA256 = {
+    "https://github.com/rhysd/actionlint/releases/download/v1.7.12/actionlint_1.7.12_linux_amd64.tar.gz": (
+        "8aca8db96f1b94770f1b0d72b6dddcb1ebb8123cb3712530b08cc387b349a3d8"
+    ),
+    "https://github.com/rhysd/actionlint/releases/download/v1.7.12/actionlint_1.7.12_linux_arm64.tar.gz": (
+        "325e971b6ba9bfa504672e29be93c24981eeb1c07576d730e9f7c8805afff0c6"
+    ),
+    "https://get.helm.sh/helm-v3.20.0-linux-amd64.tar.gz": (
+        "dbb4c8fc8e19d159d1a63dda8db655f9ffa4aac1b9a6b188b34a40957119b286"
+    ),
+    "https://get.helm.sh/helm-v3.20.0-linux-arm64.tar.gz": (
+        "bfb14953295d5324d47ab55f3dfba6da28d46c848978c8fbf412d4271bdc29f1"
+    ),
+    "https://github.com/kubernetes-sigs/kind/releases/download/v0.31.0/kind-linux-amd64": (
+        "eb244cbafcc157dff60cf68693c14c9a75c4e6e6fedaf9cd71c58117cb93e3fa"
+    ),
+    "https://github.com/kubernetes-sigs/kind/releases/download/v0.31.0/kind-linux-arm64": (
+        "8e1014e87c34901cc422a1445866835d1e666f2a61301c27e722bdeab5a1f7e4"
+    ),
+}
+"""SHA-256 of what the workflows download, by its address. A new version needs new lines (tested).
+
+Each is in two independent repositories: those of actionlint and Kind in cashapp/hermit-packages (`actionlint.hcl`,
+`kind.hcl`), Kind's and Helm's in harvester/harvester (`Dockerfile`), and Helm's for amd64 in
+SovereignCloudStack/scs-training-kaas-scripts. actionlint's, and Helm's for arm64, are in several smaller ones too.
+"""

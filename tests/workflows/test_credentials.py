@@ -122,6 +122,12 @@ def test_job_with_a_credential_takes_no_plugin_that_is_not_verified(name: str, j
 
 
 @each_job
+def test_helm_that_renders_beside_a_credential_is_the_pinned_one(name: str, job: Job) -> None:
+    renders = _number(job, re.compile(r"engine_preview\.py|automation report"))
+    assert not renders or any(number < min(renders) for number in _number(job, re.compile(r"install_tools\.py helm")))
+
+
+@each_job
 def test_step_that_gets_a_role_comes_after_the_last_action_that_sets_up_tools(name: str, job: Job) -> None:
     setups = _number(job, re.compile(r"actions/(setup-python|checkout|download-artifact)@"))
     roles = _number(job, re.compile(r"aws-actions/"))

@@ -1,11 +1,9 @@
-"""The small scripts: which stacks there are, the engine's preview as Markdown, tools on PATH."""
+"""The small scripts: which stacks there are, the engine's preview as Markdown, what Renovate finds."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import sys
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +16,6 @@ from tests.workflows.conftest import load
 
 stacks: Final = load("stacks")
 engine_preview: Final = load("engine_preview")
-install: Final = load("install_go_tools")
 
 
 # Which stacks there are
@@ -156,47 +153,6 @@ def test_preview_that_fails_fails_the_step_and_is_shown_opened(automation: Path)
     assert "<details open>" in markdown
     assert "failed" in markdown
     assert (automation / "output").read_text() == "changes=false\n"
-
-
-# Tools
-
-GO: Final = """#!{python}
-import os, pathlib, sys
-folder = pathlib.Path(os.environ["GOBIN"])
-folder.mkdir(exist_ok=True)
-(folder / "said").open("a").write(" ".join(sys.argv[1:]) + "\\n")
-sys.exit({code})
-"""
-
-
-def go(tmp_path: Path, *names: str, code: int = 0) -> int:
-    (tmp_path / "bin").mkdir(exist_ok=True)
-    command = tmp_path / "bin" / "go"
-    command.write_text(GO.format(python=sys.executable, code=code))
-    command.chmod(0o755)
-    environ = {**os.environ, "RUNNER_TEMP": str(tmp_path), "GITHUB_PATH": str(tmp_path / "path")}
-    result: int = install.main(names, environ)
-    return result
-
-
-@pytest.fixture(autouse=True)
-def path_of_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
-
-
-def test_tools_are_those_of_versions_and_are_put_on_path(tmp_path: Path) -> None:
-    assert go(tmp_path, "kind", "actionlint") == 0
-    folder = tmp_path / "go-tools"
-    assert (folder / "said").read_text().splitlines() == [
-        f"install sigs.k8s.io/kind@v{versions.KIND}",
-        f"install github.com/rhysd/actionlint/cmd/actionlint@v{versions.ACTIONLINT}",
-    ]
-    assert (tmp_path / "path").read_text() == f"{folder}\n"
-
-
-def test_tool_that_does_not_build_fails_the_step(tmp_path: Path) -> None:
-    assert go(tmp_path, "kind", code=2) == 2
-    assert not (tmp_path / "path").exists()
 
 
 # Renovate

@@ -320,7 +320,7 @@ def test_ci_runs_the_tests_with_the_cluster_and_the_engine() -> None:
     cluster = commands(jobs("ci")["cluster"])
     made = [command for command in cluster if command.startswith("make")]
     assert made == ["make dev", "make policy", "make test"], "without what the pack runs in, its tests skip"
-    assert cluster[0].endswith("install_go_tools.py kind")
+    assert cluster[0].endswith("install_tools.py kind helm")
 
 
 def test_ci_tests_the_oldest_python_that_the_program_promises() -> None:
@@ -487,7 +487,7 @@ def tool(name: str, *, where: str) -> str:
 
 
 def test_actionlint_finds_nothing() -> None:
-    command = tool("actionlint", where="python3 .github/scripts/install_go_tools.py actionlint")
+    command = tool("actionlint", where="python3 .github/scripts/install_tools.py actionlint")
     # Not what else is on this machine: shellcheck would find other things on another one.
     done = subprocess.run(
         [command, "-shellcheck=", "-pyflakes=", *map(str, FILES)], cwd=ROOT, capture_output=True, text=True, check=False
