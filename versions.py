@@ -61,7 +61,7 @@ The official image has the same file as `/home/airflow/constraints.txt`.
 
 # renovate: datasource=pypi depName=uv
 UV = "0.13.0"
-"""uv that writes the image's lock file and builds the image (tested)."""
+"""uv that writes the image's lock file, by the hashes of `image/requirements-uv.txt`, and builds the image (tested)."""
 
 # renovate: datasource=github-releases depName=rhysd/actionlint
 ACTIONLINT = "1.7.12"

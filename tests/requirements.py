@@ -16,6 +16,8 @@ FILES: Final = (
     "tests/fuzz/requirements.txt",
 )
 """Every file that the Makefile installs."""
+OTHERS: Final = ("image/requirements-uv.txt",)
+"""Files that something else installs."""
 _PIN: Final = re.compile(r"([a-z0-9.-]+)==([0-9][^\s*;]*)(?: ; ([^\\]+?))?((?: --hash=sha256:[0-9a-f]{64})+)")
 
 

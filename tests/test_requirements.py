@@ -15,11 +15,11 @@ from typing import Final
 import pytest
 
 from tests.cases import each
-from tests.requirements import FILES, Requirement, pins, read
+from tests.requirements import FILES, OTHERS, Requirement, pins, read
 from tests.samples import ROOT
 
 MAKEFILE: Final = (ROOT / "Makefile").read_text()
-each_file = each("file", FILES)
+each_file = each("file", (*FILES, *OTHERS))
 
 
 @each_file

@@ -61,6 +61,10 @@ def test_pinned_plugins_are_those_of_the_packages() -> None:
     assert not locked or locked.keys() == files, "Fix: make pin"
 
 
+def test_hashes_of_uv_are_of_the_pinned_version() -> None:
+    assert pins("image/requirements-uv.txt") == {"uv": versions.UV}
+
+
 def test_minimum_cli_is_not_above_the_pin() -> None:
     assert number(versions.PULUMI_CLI_MINIMUM) <= number(versions.PULUMI_CLI)
 

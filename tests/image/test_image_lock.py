@@ -329,6 +329,20 @@ def test_another_uv_on_path_is_not_used(image: Image, monkeypatch: pytest.Monkey
     assert lock.find_uv(image.root) == str(own)
 
 
+def test_uv_is_installed_by_its_hash(image: Image, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands: list[list[str]] = []
+
+    def run(command: list[str], **_: Any) -> Any:
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 0, stdout="")
+
+    monkeypatch.setattr(lock.subprocess, "run", run)
+    own = image.root / ".dev" / f"uv-{versions.UV}"
+    assert lock.find_uv(image.root) == str(own / "bin" / "uv")
+    options = ["--require-hashes", "--only-binary", ":all:", "-r", str(lock.FOLDER / "requirements-uv.txt")]
+    assert commands[-1] == [str(own / "bin" / "pip"), "install", "-q", *options]
+
+
 # The download
 
 
