@@ -336,7 +336,7 @@ def test_uv_is_installed_by_its_hash(image: Image, monkeypatch: pytest.MonkeyPat
         commands.append(command)
         return subprocess.CompletedProcess(command, 0, stdout="")
 
-    monkeypatch.setattr(lock.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     own = image.root / ".dev" / f"uv-{versions.UV}"
     assert lock.find_uv(image.root) == str(own / "bin" / "uv")
     options = ["--require-hashes", "--only-binary", ":all:", "-r", str(lock.FOLDER / "requirements-uv.txt")]
