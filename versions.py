@@ -71,6 +71,10 @@ ACTIONLINT = "1.7.12"
 HELM = "3.20.0"
 """Helm that renders the chart for the change reports of the workflows. The engine has a Helm of its own."""
 
+# renovate: datasource=github-releases depName=anchore/syft
+SYFT = "1.50.0"
+"""Syft, which lists the packages of the image."""
+
 TOOLS_SHA256 = {
     "https://github.com/rhysd/actionlint/releases/download/v1.7.12/actionlint_1.7.12_linux_amd64.tar.gz": (
         "8aca8db96f1b94770f1b0d72b6dddcb1ebb8123cb3712530b08cc387b349a3d8"
@@ -90,10 +94,16 @@ TOOLS_SHA256 = {
     "https://github.com/kubernetes-sigs/kind/releases/download/v0.31.0/kind-linux-arm64": (
         "8e1014e87c34901cc422a1445866835d1e666f2a61301c27e722bdeab5a1f7e4"
     ),
+    "https://github.com/anchore/syft/releases/download/v1.50.0/syft_1.50.0_linux_amd64.tar.gz": (
+        "bf7b29ff57f06da30918266a0e1c2885a8f99784798d1bdb1628886aa015d788"
+    ),
+    "https://github.com/anchore/syft/releases/download/v1.50.0/syft_1.50.0_linux_arm64.tar.gz": (
+        "887c57cbcc2d0e8c5c110a4571a3fc7150058b24d74f993ee4663516e5c8ce86"
+    ),
 }
 """SHA-256 of what the workflows download, by its address. A new version needs new lines (tested).
 
-Each is in two independent repositories: those of actionlint and Kind in cashapp/hermit-packages (`actionlint.hcl`,
-`kind.hcl`), Kind's and Helm's in harvester/harvester (`Dockerfile`), and Helm's for amd64 in
-SovereignCloudStack/scs-training-kaas-scripts. actionlint's, and Helm's for arm64, are in several smaller ones too.
+Each is in two independent repositories: those of actionlint, Kind and Syft in cashapp/hermit-packages (`NAME.hcl`),
+Kind's and Helm's in harvester/harvester (`Dockerfile`), and Helm's for amd64 in
+SovereignCloudStack/scs-training-kaas-scripts. The others are in several smaller ones too.
 """

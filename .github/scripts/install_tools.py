@@ -28,6 +28,7 @@ ADDRESSES: Final = {
     + f"actionlint_{versions.ACTIONLINT}_linux_{{}}.tar.gz",
     "helm": f"https://get.helm.sh/helm-v{versions.HELM}-linux-{{}}.tar.gz",
     "kind": RELEASES.format("kubernetes-sigs/kind", versions.KIND) + "kind-linux-{}",
+    "syft": RELEASES.format("anchore/syft", versions.SYFT) + f"syft_{versions.SYFT}_linux_{{}}.tar.gz",
 }
 """Where each tool is, for a processor. What is no archive is the tool itself."""
 PROCESSORS: Final = {"x86_64": "amd64", "aarch64": "arm64"}

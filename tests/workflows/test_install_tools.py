@@ -55,14 +55,14 @@ def _run(tmp_path: Path, *names: str, changed: bytes = b"") -> int:
 
 
 def test_tools_are_put_first_on_path(tmp_path: Path) -> None:
-    assert _run(tmp_path, "kind", "actionlint", "helm") == 0
+    assert _run(tmp_path, *script.ADDRESSES) == 0
     (folder,) = (tmp_path / "path").read_text().splitlines()
-    for name in ("kind", "actionlint", "helm"):
+    for name in script.ADDRESSES:
         assert (Path(folder) / name).read_bytes() == TOOL
         assert (Path(folder) / name).stat().st_mode & 0o100
 
 
-@pytest.mark.parametrize("name", ["kind", "actionlint", "helm"])
+@pytest.mark.parametrize("name", ["kind", "actionlint", "helm", "syft"])
 def test_tool_with_other_content_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
     assert _run(tmp_path, name, changed=b"\0") == 1
     assert "expected SHA-256" in capsys.readouterr().err

@@ -227,9 +227,15 @@ def test_an_action_is_of_one_version_everywhere() -> None:
         "actions/download-artifact",
         "actions/setup-python",
         "actions/upload-artifact",
-        "anchore/sbom-action",
         "aws-actions/configure-aws-credentials",
     }
+
+
+@each_job
+def test_job_that_could_ask_for_a_role_uses_no_action_of_third_parties(name: str, job: Job) -> None:
+    """Each step of such a job can. An action that downloads a program would run it unverified."""
+    actions = [str(step["uses"]) for step in job["steps"] if "uses" in step]
+    assert "id-token" not in job["permissions"] or all(re.match(r"(aws-)?actions/", action) for action in actions)
 
 
 @each_command
@@ -246,6 +252,7 @@ def test_every_command_is_in_the_repository(name: str, command: str) -> None:
         r"bash (?P<file>\.ci/run)",
         r"(python3|\.venv/bin/python) (?P<script>\.github/scripts/\w+\.py)( .*)?",
         r"\.venv/bin/python -m (image\.lock --check|automation .*)",
+        r"syft scan .*",  # of install_tools.py
     )
     match = next((found for pattern in known if (found := re.fullmatch(pattern, command.strip()))), None)
     assert match, command
@@ -447,7 +454,8 @@ def test_image_is_checked_before_it_is_pushed_and_built_without_credentials() ->
         return next(number for number, found in enumerate(order) if text in found)
 
     assert place("make image") < place("check_image.py") < place("configure-aws-credentials") < place("push_image.py")
-    assert place("sbom-action") < place("configure-aws-credentials"), "it downloads the program that lists packages"
+    assert place("check_image.py") < place("install_tools.py syft") < place("syft scan")
+    assert place("syft scan") < place("configure-aws-credentials")
     assert place("push_image.py") < min(place("attest-build-provenance"), place("attest-sbom"))
 
 
