@@ -64,6 +64,8 @@ def monitoring_args(
         parts.add("verification")
     if args.backup_schedule:
         parts.add("backups")
+    if args.keda_namespace is not None:
+        parts.add("keda")
     return MonitoringArgs(
         namespace=namespace,
         exporter=exporter,

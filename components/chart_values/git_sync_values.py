@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from components.chart_values.metrics import git_sync_variables
+from components.chart_values.metrics import git_sync_hooks, git_sync_variables
 from components.chart_values.release_inputs import ReleaseInputs
 from components.dags.delivery import DagsDelivery
 from components.kube.env import variable
@@ -38,6 +38,7 @@ def git_sync_values(inputs: ReleaseInputs) -> dict[str, Any]:
             *access.git_sync_env,
             *git_sync_variables(inputs.monitoring),
         ],
+        **git_sync_hooks(inputs.monitoring),
     }
     if access.git_sync_mounts:
         git_sync["extraVolumeMounts"] = list(access.git_sync_mounts)

@@ -25,6 +25,19 @@ class Monitoring(StrEnum):
 GIT_SYNC_PORT: Final = 1234
 """The chart's `dags.gitSync.httpPort`."""
 
+COMMIT_SCRIPT: Final = """\
+while :; do
+  commit=$(readlink /git/repo) && commit=${commit##*/}
+  if [[ $commit =~ ^[0-9a-f]{12} ]]; then
+    echo "airflow.git_sync.commit,hostname=$HOSTNAME:$((16#${commit:0:12}))|g" >/dev/udp/airflow-statsd/9125
+  fi
+  sleep 30
+done </dev/null >/dev/null 2>&1 &
+"""
+"""Tells statsd twice a minute which commit a pod has: a gauge whose value is the first 12 digits of the hash, which a
+floating-point number holds exactly. It needs bash, which git-sync's image has. It always succeeds: git-sync would be
+killed otherwise."""
+
 _STALE: Final = "5m"
 """A gauge that is not sent for this long goes: its pool, its pod or its file is no more."""
 
@@ -58,6 +71,7 @@ MAPPINGS: Final[tuple[dict[str, Any], ...]] = (
     ),
     # Airflow sends seconds where statsd expects milliseconds (dag_processing/manager.py of 3.2.2).
     _mapping(r"dag_processing\.last_duration", "airflow_dag_processing_last_duration", scale=1000),
+    _mapping(r"git_sync\.commit", "airflow_git_sync_commit", match_metric_type="gauge", ttl="2m"),
     # Sent only while a pool starves: without an end, it would starve for ever.
     _mapping(r"pool\.starving_tasks", "airflow_pool_starving_tasks", match_metric_type="gauge", ttl="1m"),
     # With several executors, Airflow sends the class of each in the name, and in a label as well.
@@ -82,6 +96,13 @@ def git_sync_variables(monitoring: Monitoring) -> list[dict[str, str]]:
         return []
     served = {"GITSYNC_HTTP_BIND": f":{GIT_SYNC_PORT}", "GITSYNC_HTTP_METRICS": "true"}
     return [{"name": name, "value": value} for name, value in served.items()]
+
+
+def git_sync_hooks(monitoring: Monitoring) -> dict[str, Any]:
+    """Return the hook of git-sync's container that starts the script. The init container has no hooks."""
+    if monitoring is Monitoring.OFF:
+        return {}
+    return {"containerLifecycleHooks": {"postStart": {"exec": {"command": ["bash", "-c", COMMIT_SCRIPT]}}}}
 
 
 def metrics_values(monitoring: Monitoring, *, git_sync: bool) -> dict[str, Any]:

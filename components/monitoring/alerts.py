@@ -10,14 +10,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from components.monitoring.expressions import Watched
-
-WAITS_FOR_POOL: Final = (
-    "airflow_pool_starving_tasks{$at} > 0"
-    " or airflow_pool_scheduled_slots{$at} * (airflow_pool_open_slots{$at} <= bool 0)"
+from components.monitoring.queries import (
+    COMMITS,
+    FETCHES,
+    PODS_MISSING,
+    ROLLS_STUCK,
+    SCALING_FAILS,
+    SETTLED,
+    WAITS_FOR_POOL,
+    grown,
 )
-"""Tasks that wait for a pool. The scheduler of Airflow 3.2.2 does not look at pools that are full, so it counts as
-starving only tasks that need more slots than a pool has left (`_executable_task_instances_to_queued`)."""
-_FETCHES: Final = 'sum by (namespace, pod) (git_sync_count_total{$at,status=~"success|noop"}'
+
 _DATABASE_DOWN: Final = "airflow_exporter_database_up{$at} == 0"
 
 
@@ -63,16 +66,6 @@ def _silent(name: str, process: str, heartbeat: str, severity: str, description:
     )
 
 
-def _grown(metric: str) -> str:
-    """Return by how much a counter grew. `increase` misses the first event, with which a counter begins.
-
-    A counter that was not there counts as 0 only if statsd was scraped then: a Prometheus that has just started knows
-    no earlier value.
-    """
-    total = f"sum by (namespace) ({metric}{{$at}}"
-    return f"({total}) or $zero) - ({total} offset $window) or $zero_then)"
-
-
 ALERTS: Final = (
     _silent(
         "AirflowSchedulerSilent",
@@ -94,6 +87,27 @@ ALERTS: Final = (
         "airflow_triggerer_heartbeat",
         "warning",
         "Deferred tasks do not continue. Look at the triggerer's pods and at their logs.",
+    ),
+    # Without kube-state-metrics, there is nothing that these two could see: they are silent.
+    Alert(
+        name="AirflowPodsMissing",
+        section="processes",
+        severity="warning",
+        value=PODS_MISSING,
+        fires="> 0",
+        seconds=900,
+        summary="{{ $labels.workload }} of {{ $labels.namespace }} has lacked {{ $value }} pods for 15 minutes.",
+        description="The pods crash, are not ready, or find no node. With too few workers, tasks wait.",
+    ),
+    Alert(
+        name="AirflowRollStuck",
+        section="processes",
+        severity="warning",
+        value=ROLLS_STUCK,
+        fires="> 0",
+        seconds=60,
+        summary="New pods of {{ $labels.workload }} in {{ $labels.namespace }} do not become ready.",
+        description="Kubernetes has waited for ten minutes. The old pods run on, if there were any.",
     ),
     Alert(
         name="AirflowMetricsMissing",
@@ -133,7 +147,7 @@ ALERTS: Final = (
         section="dags",
         severity="warning",
         # Not `increase`: the first samples of a new pod, or the last of one that is gone, may be equal.
-        value=f"{_FETCHES}) - ({_FETCHES} offset $window) or 0 * {_FETCHES}))"
+        value=f"{FETCHES}) - ({FETCHES} offset $window) or 0 * {FETCHES}))"
         " or 0 * sum by (namespace, pod) (git_sync_count_total{$at})",
         fires="== 0",
         seconds=60,
@@ -141,6 +155,19 @@ ALERTS: Final = (
         summary="{{ $labels.pod }} of {{ $labels.namespace }} cannot fetch DAGs.",
         description="It runs on with the DAGs that it has; other pods may have newer ones. The log of its container "
         "git-sync has the reason.",
+        needs="git-sync",
+    ),
+    Alert(
+        name="AirflowCommitsDiffer",
+        section="dags",
+        severity="warning",
+        value=COMMITS.format(SETTLED),
+        fires="> 1",
+        seconds=300,
+        window=lambda watched: watched.fetch_seconds,
+        summary="Pods of {{ $labels.namespace }} have had {{ $value }} different commits for ten minutes or more.",
+        description="Some parse or run older DAGs than others, although they may fetch without an error: from a mirror "
+        "that is behind, or another ref. The dashboard DAG delivery shows the commit of each pod.",
         needs="git-sync",
     ),
     Alert(
@@ -188,7 +215,7 @@ ALERTS: Final = (
         name="AirflowTasksLost",
         section="tasks",
         severity="warning",
-        value=_grown("airflow_task_instances_without_heartbeats_killed"),
+        value=grown("airflow_task_instances_without_heartbeats_killed"),
         fires="> 0",
         seconds=0,
         window=lambda watched: 600,
@@ -216,6 +243,18 @@ ALERTS: Final = (
         summary="A task of {{ $labels.namespace }} has waited in the queue {{ $labels.queue }} for five minutes.",
         description="No worker takes it: there are too few for this queue, or they have lost Redis. Airflow gives a "
         "task up after ten minutes in the queue.",
+    ),
+    Alert(
+        name="AirflowScalingFails",
+        section="tasks",
+        severity="warning",
+        value=SCALING_FAILS,
+        fires=f"> 0 unless on (namespace) {_DATABASE_DOWN}",
+        seconds=300,
+        summary="KEDA does not scale {{ $labels.scaledObject }} of {{ $labels.namespace }} ({{ $labels.why }}).",
+        description="The number of workers stays as it is, whatever waits. The log of KEDA's operator has the errors; "
+        "somebody has paused it if the reason is `paused`.",
+        needs="keda",
     ),
     Alert(
         name="AirflowVerificationFails",

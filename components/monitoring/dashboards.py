@@ -8,14 +8,30 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from components.monitoring.alerts import WAITS_FOR_POOL
 from components.monitoring.expressions import Watched
+from components.monitoring.queries import COMMIT, COMMITS, WAITS_FOR_POOL, keda_errors
 
 SIDECAR_LABEL: Final = {"grafana_dashboard": "1"}
 """Label by which the sidecar of Grafana's Helm chart finds ConfigMaps (`sidecar.dashboards.label`)."""
 _SCHEMA_VERSION: Final = 39
 """Grafana 10.4 and later read it as it is (apps/dashboard in grafana/grafana)."""
 _WIDTH, _HEIGHT = 12, 8
+_GRAPH: Final = {
+    "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []},
+    "tooltip": {"mode": "multi", "sort": "desc"},
+}
+_NEWEST: Final = {
+    "reduceOptions": {"calcs": ["lastNotNull"]},
+    "textMode": "value_and_name",
+    "colorMode": "none",
+    "graphMode": "none",
+    "orientation": "auto",
+    "justifyMode": "auto",
+    "wideLayout": True,
+    "showPercentChange": False,
+    "percentChangeColorMode": "standard",
+}
+"""Options of Grafana's panels of the types `timeseries` and `stat`: all that its schema asks for."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +44,8 @@ class Panel:
     unit: str = "short"
     needs: str = ""
     """Part of the stack that it is about (see `Watched.parts`)."""
+    newest: bool = False
+    """Whether it shows the newest value of each series, and no graph: of what is no quantity."""
 
 
 def _rate(counter: str, by: str = "", more: str = "") -> str:
@@ -109,6 +127,7 @@ DASHBOARDS: Final[dict[str, tuple[Panel, ...]]] = {
             "max by (namespace, hostname) (airflow_triggerer_capacity_left{$at})",
             "{{hostname}}",
         ),
+        Panel("Errors of KEDA in five minutes", f"{keda_errors('5m')} or $zero", "{{scaledObject}}", needs="keda"),
     ),
     "Database and pooler": (
         Panel("The database answers", "airflow_exporter_database_up{$at}"),
@@ -147,6 +166,23 @@ DASHBOARDS: Final[dict[str, tuple[Panel, ...]]] = {
         ),
     ),
     "DAG delivery": (
+        Panel(
+            "Commit of each pod (its first 12 digits)",
+            f"max by (namespace, hostname) ({COMMIT})",
+            "{{hostname}}",
+            "hex",
+            needs="git-sync",
+            newest=True,
+        ),
+        Panel("Different commits", COMMITS.format(COMMIT), needs="git-sync"),
+        Panel(
+            "Commit of each bundle (its first 12 digits)",
+            "max by (namespace, bundle) (airflow_dag_bundle_commit{$at})",
+            "{{bundle}}",
+            "hex",
+            needs="git-bundle",
+            newest=True,
+        ),
         Panel(
             "Fetches per second", _rate("git_sync_count_total", "pod, status"), "{{pod}} {{status}}", needs="git-sync"
         ),
@@ -200,17 +236,20 @@ def _dashboard(title: str, drawn: list[dict[str, Any]], namespace: str) -> dict[
         "time": {"from": "now-6h", "to": "now"},
         "refresh": "1m",
         "templating": {"list": [source]},
+        "annotations": {"list": []},
         "panels": drawn,
     }
 
 
 def _panel(panel: Panel, expression: str, place: int) -> dict[str, Any]:
+    decimals = {"decimals": 0} if panel.newest else {}
     return {
         "id": place + 1,
-        "type": "timeseries",
+        "type": "stat" if panel.newest else "timeseries",
+        "options": _NEWEST if panel.newest else _GRAPH,
         "title": panel.title,
         "datasource": {"type": "prometheus", "uid": "${datasource}"},
-        "fieldConfig": {"defaults": {"unit": panel.unit, "min": 0}, "overrides": []},
+        "fieldConfig": {"defaults": {"unit": panel.unit, "min": 0, **decimals}, "overrides": []},
         "gridPos": {"x": place % 2 * _WIDTH, "y": place // 2 * _HEIGHT, "w": _WIDTH, "h": _HEIGHT},
         "targets": [{"refId": "A", "expr": expression, "legendFormat": panel.legend or "__auto"}],
     }

@@ -20,7 +20,7 @@ class Watched:
     """Namespace of the stack; one Prometheus may scrape several stacks."""
     parts: frozenset[str]
     """Which optional parts are there: `git-sync`, `git-bundle`, `pgbouncer`, `certificates`, `verification`,
-    `backups`."""
+    `backups`, `keda`."""
     sync_period_seconds: int
     """How often DAGs are fetched, in seconds."""
     parse_interval_seconds: int = 30

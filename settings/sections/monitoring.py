@@ -22,6 +22,7 @@ SECTION = Section("Monitoring", "with off, none of it is made")
 
 _TAKEN: Final = (
     *("statsd.enabled", "statsd.args", "statsd.extraMappings", "otelCollector.metricsEnabled"),
+    "dags.gitSync.containerLifecycleHooks.postStart",
     *("config.metrics.statsd_on", "config.metrics.statsd_host", "config.metrics.statsd_prefix"),
     *("config.metrics.statsd_influxdb_enabled", "config.metrics.legacy_names_on"),
     *("config.metrics.statsd_datadog_enabled", "config.metrics.statsd_custom_client_path"),

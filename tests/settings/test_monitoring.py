@@ -57,6 +57,15 @@ def test_values_that_would_blind_the_alerts_are_refused() -> None:
     assert problems(helmValues=values) == ()
 
 
+def test_the_hook_that_tells_the_commit_is_not_replaced() -> None:
+    hooks = {"postStart": {"exec": {"command": ["true"]}}, "preStop": {"exec": {"command": ["true"]}}}
+    values = {"dags": {"gitSync": {"containerLifecycleHooks": hooks}}}
+    (problem,) = problems(**ON, helmValues=values)
+    assert "dags.gitSync.containerLifecycleHooks.postStart may not be set" in problem
+    del hooks["postStart"]
+    assert problems(**ON, helmValues=values) == ()
+
+
 def test_the_exporter_s_connection_is_counted() -> None:
     with_, without = (connection_load(Scale(), {}, scalers=0, exporters=number) for number in (1, 0))
     assert with_.clients == without.clients + 1

@@ -38,6 +38,13 @@ MEASURES = (
         " WHERE active AND last_refreshed IS NOT NULL",
     ),
     (
+        "airflow_dag_bundle_commit",
+        "First 12 digits of the commit that the DAG processor last fetched of a bundle, as a number.",
+        "bundle",
+        "SELECT name, ('x' || substr(version, 1, 12))::bit(48)::bigint FROM dag_bundle"
+        " WHERE active AND version ~ '^[0-9a-f]{40}'",
+    ),
+    (
         "airflow_backup_age_seconds",
         "Time since the last backup, or since Airflow's oldest event if there is none.",
         "database",

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import socket
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from components.chart_values.chart_defaults import chart_values, schema_problems
-from components.chart_values.metrics import GIT_SYNC_PORT, MAPPINGS, Monitoring
+from components.chart_values.metrics import COMMIT_SCRIPT, GIT_SYNC_PORT, MAPPINGS, Monitoring
 from components.chart_values.values import airflow_values
 from components.dags.delivery import DagsDelivery
 from components.user_values.user_values import with_helm_values
@@ -28,6 +33,7 @@ def test_off_sets_nothing() -> None:
     assert "metrics" not in found["config"]
     assert "overrideMappings" not in found["statsd"]
     assert "GITSYNC_HTTP_METRICS" not in str(found)
+    assert "containerLifecycleHooks" not in found["dags"]["gitSync"]
 
 
 @each("monitoring", ON)
@@ -38,6 +44,48 @@ def test_metrics_get_labels_and_git_sync_serves_its_own(monitoring: Monitoring) 
     given = {variable["name"]: variable.get("value") for variable in found["dags"]["gitSync"]["env"]}
     assert (given["GITSYNC_HTTP_BIND"], given["GITSYNC_HTTP_METRICS"]) == (":1234", "true")
     assert chart_values()["dags"]["gitSync"]["httpPort"] == GIT_SYNC_PORT
+
+
+def test_a_pod_tells_its_commit_as_a_number_that_statsd_holds_exactly(tmp_path: Path) -> None:
+    (tmp_path / "repo").symlink_to(f".worktrees/fedcba9876543210{'0' * 24}")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as statsd:
+        statsd.bind(("127.0.0.1", 0))
+        statsd.settimeout(10)
+        script = COMMIT_SCRIPT.replace("/git/", f"{tmp_path}/")
+        service = f"airflow-statsd/{chart_values()['ports']['statsdIngest']}"
+        assert service in script
+        script = script.replace(service, f"127.0.0.1/{statsd.getsockname()[1]}")
+        with subprocess.Popen(["bash", "-c", script], start_new_session=True) as hook:
+            assert hook.wait(10) == 0, "it would end git-sync"
+            sent = statsd.recv(1000).decode().strip()
+            os.killpg(hook.pid, signal.SIGTERM)
+    name, _, number = sent.removesuffix("|g").partition(":")
+    assert name == f"airflow.git_sync.commit,hostname={socket.gethostname()}"
+    assert f"{int(float(number)):x}" == "fedcba987654"
+    [mapping] = [found for found in MAPPINGS if re.search(found["match"], "airflow.git_sync.commit")]
+    assert mapping["name"] == "airflow_git_sync_commit"
+
+
+def test_a_pod_that_has_no_commit_yet_tells_nothing_and_goes_on(tmp_path: Path) -> None:
+    script = COMMIT_SCRIPT.replace("/git/", f"{tmp_path}/").replace("sleep 30", "echo lives >&3; exit")
+    script = script.replace("</dev/null", f"3>{tmp_path}/log </dev/null").replace(">/dev/udp/", f">{tmp_path}/sent # ")
+    subprocess.run(["bash", "-c", f"{script}wait"], check=True, timeout=10)
+    assert (tmp_path / "log").read_text() == "lives\n"
+    assert not (tmp_path / "sent").exists()
+
+
+@rendering.needs_chart
+def test_git_sync_starts_the_script_and_its_init_container_does_not() -> None:
+    own = {"preStop": {"exec": {"command": ["true"]}}}
+    given = {"dags": {"gitSync": {"containerLifecycleHooks": own}}}
+    wanted = own | {"postStart": {"exec": {"command": ["bash", "-c", COMMIT_SCRIPT]}}}
+    hooks: dict[str, list[Any]] = {"git-sync": [], "git-sync-init": []}
+    for found in rendering.objects(with_helm_values(values(Monitoring.OPERATOR), given)):
+        pod = (found.get("spec") or {}).get("template", {}).get("spec", {})
+        for container in (*pod.get("containers", ()), *(pod.get("initContainers") or ())):
+            if container["name"] in hooks:
+                hooks[container["name"]].append(container.get("lifecycle"))
+    assert hooks == {"git-sync": [wanted] * 3, "git-sync-init": [None] * 3}
 
 
 def test_only_pods_with_git_sync_are_annotated() -> None:

@@ -26,7 +26,7 @@ needs_promtool = pytest.mark.skipif(PROMTOOL is None, reason="needs promtool (De
 
 EVERYTHING: Final = Watched(
     namespace="airflow",
-    parts=frozenset({"git-sync", "git-bundle", "pgbouncer", "certificates", "verification", "backups"}),
+    parts=frozenset({"git-sync", "git-bundle", "pgbouncer", "certificates", "verification", "backups", "keda"}),
     sync_period_seconds=30,
     verified_seconds=Verified(dag_id="d", every_minutes=10).seconds,
     backup_seconds=oldest_seconds("30 1 * * *"),
@@ -37,6 +37,10 @@ LIVES: Final = {
     "airflow_exporter_database_up": "1x120",
     **{f"airflow_{name}_heartbeat": "1+6x120" for name in ("scheduler", "dag_processor", "triggerer")},
     'git_sync_count_total{status="noop",pod="worker-1"}': "1+1x120",
+    # Each pod changes when it fetches.
+    'airflow_git_sync_commit{hostname="worker-1"}': "17x40 18x80",
+    'airflow_git_sync_commit{hostname="worker-2"}': "17x42 18x78",
+    'airflow_git_sync_commit{hostname="new"}': "_x41 18x79",
     'airflow_executor_open_slots{name="CeleryExecutor"}': "32x120",
     'airflow_pool_open_slots{pool_name="default_pool"}': "128x120",
     'airflow_pool_scheduled_slots{pool_name="default_pool"}': "3x120",
@@ -58,10 +62,19 @@ FAILS: Final[dict[str, dict[str, str | None]]] = {
     "AirflowSchedulerSilent": {"airflow_scheduler_heartbeat": STOPS},
     "AirflowDagProcessorSilent": {"airflow_dag_processor_heartbeat": STOPS},
     "AirflowTriggererSilent": {"airflow_triggerer_heartbeat": None},
+    "AirflowPodsMissing": {
+        'kube_deployment_spec_replicas{deployment="airflow-worker"}': "3x120",
+        'kube_deployment_status_replicas_available{deployment="airflow-worker"}': "1x120",
+    },
+    "AirflowRollStuck": {
+        'kube_deployment_status_condition{deployment="d",condition="Progressing",status="false"}': "1x120"
+    },
     "AirflowMetricsMissing": {"statsd_exporter_build_info": None},
     "AirflowParseLag": {'airflow_dag_processing_last_run_seconds_ago{dag_file="a"}': "900x120"},
     "AirflowImportErrors": {"airflow_dag_processing_import_errors": "2x120"},
     "AirflowDagsNotFetched": {'git_sync_count_total{status="noop",pod="worker-1"}': "1+1x20 21x100"},
+    "AirflowCommitsDiffer": {'airflow_git_sync_commit{hostname="worker-2"}': "17x120"},
+    "AirflowScalingFails": {'keda_scaled_object_errors_total{scaledObject="worker"}': "0+5x120"},
     "AirflowDagBundleStale": {'airflow_dag_bundle_refreshed_seconds{bundle="dags"}': "900x120"},
     "AirflowExecutorFull": {'airflow_executor_open_slots{name="CeleryExecutor"}': "0x120"},
     "AirflowPoolStarving": {'airflow_pool_open_slots{pool_name="default_pool"}': "0x120"},
@@ -85,8 +98,10 @@ def series(changes: dict[str, str | None]) -> list[dict[str, str]]:
     found = []
     for name, values in {**LIVES, **changes}.items():
         metric, _, labels = name.partition("{")
+        # A target of another namespace, whose own label `namespace` Prometheus has renamed.
+        at = 'namespace="keda"' if "exported_namespace" in labels else AT
         if values is not None:
-            found.append({"series": f"{metric}{{{AT}{',' + labels if labels else '}'}", "values": values})
+            found.append({"series": f"{metric}{{{at}{',' + labels if labels else '}'}", "values": values})
     return found
 
 
@@ -165,6 +180,26 @@ def test_each_failure_fires_its_alert_alone(tmp_path: Path) -> None:
     cases: list[tuple[str, dict[str, str | None]]] = [
         ("", {}),
         *FAILS.items(),
+        # As Prometheus stores it without `honor_labels`.
+        ("AirflowScalingFails", {'keda_scaled_object_paused{exported_namespace="airflow",scaledObject="w"}': "1x120"}),
+        # A few errors, and pods of a Deployment that has all of them.
+        ("", {'keda_scaled_object_errors_total{scaledObject="worker"}': "0x30 4x90"}),
+        (
+            "",
+            {
+                'kube_statefulset_replicas{statefulset="airflow-redis"}': "1x120",
+                'kube_statefulset_status_replicas_ready{statefulset="airflow-redis"}': "1x120",
+                'kube_deployment_status_condition{condition="Progressing",status="false",deployment="d"}': "0x120",
+            },
+        ),
+        # A busy repository: each pod changes again and again, and they are never all alike.
+        (
+            "",
+            {
+                'airflow_git_sync_commit{hostname="worker-1"}': "1x10 2x10 3x10 4x10 5x10 6x10 7x10 8x10 9x10 10x20",
+                'airflow_git_sync_commit{hostname="worker-2"}': "0x10 1x10 2x10 3x10 4x10 5x10 6x10 7x10 8x10 9x10 10",
+            },
+        ),
         # A task that needs more slots than are left, and a pool that is used up while nothing waits for it.
         ("AirflowPoolStarving", {f"airflow_pool_starving_tasks{pool}": "3x120"}),
         ("", {f"airflow_pool_open_slots{pool}": "0x120", f"airflow_pool_scheduled_slots{pool}": "0x120"}),
