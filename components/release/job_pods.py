@@ -19,6 +19,7 @@ _ALL_JOBS: Final = "migrateDatabaseJob"
 """The chart's Job whose resources and priority class every pod beside the release follows."""
 ADMIN_USER: Final = "createUserJob"
 """The chart's Job whose resources and priority class the Job of the admin user follows before those."""
+_JSON_LOGS: Final = "json_logs"
 _NOT_IN_JOBS: Final = "connect_args"
 """Options of this kind name a Python object in the chart's airflow_local_settings.py, which Jobs do not have."""
 
@@ -43,7 +44,7 @@ def job_pod(helm_values: Mapping[str, Any], client_certificate: str | None = Non
         resources=without_nulls(resources),
         labels={key: str(value) for key, value in (helm_values.get("labels") or {}).items()},
         annotations={key: str(value) for key, value in (helm_values.get("airflowPodAnnotations") or {}).items()},
-        env=(*(helm_values.get("env") or ()), *_extra_variables(helm_values), *_database_options(helm_values)),
+        env=(*(helm_values.get("env") or ()), *_extra_variables(helm_values), *_options(helm_values)),
         volumes=tuple(helm_values.get("volumes") or ()),
         volume_mounts=tuple(helm_values.get("volumeMounts") or ()),
         security=said_of_all_pods(helm_values),
@@ -63,9 +64,11 @@ def _extra_variables(helm_values: Mapping[str, Any]) -> Iterator[dict[str, Any]]
             yield variable(name, value)
 
 
-def _database_options(helm_values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the options of airflow.cfg's section `database`, such as the schema, as variables."""
-    options = (helm_values.get("config") or {}).get("database") or {}
-    for option, value in options.items():
+def _options(helm_values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield options of airflow.cfg as variables: the section `database`, such as the schema, and the form of logs."""
+    config = helm_values.get("config") or {}
+    given = {("database", option): value for option, value in (config.get("database") or {}).items()}
+    given["logging", _JSON_LOGS] = (config.get("logging") or {}).get(_JSON_LOGS)
+    for (section, option), value in given.items():
         if value is not None and _NOT_IN_JOBS not in option:
-            yield variable(f"AIRFLOW__DATABASE__{option.upper()}", str(value))
+            yield variable(f"AIRFLOW__{section}__{option}".upper(), str(value))

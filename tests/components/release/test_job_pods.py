@@ -55,6 +55,14 @@ def test_nothing_is_added_where_nothing_is_said() -> None:
     assert job_pod({"nodeSelector": {}, "labels": None, "config": {"database": None}}) == JobPod()
 
 
+def test_jobs_write_json_where_the_other_pods_do(record: Callable[..., Recorder]) -> None:
+    logging = {"json_logs": "True", "logging_level": "DEBUG"}
+    for template in jobs(record, {"config": {"logging": logging}}):
+        given = variables(template)
+        assert given["AIRFLOW__LOGGING__JSON_LOGS"] == "True"
+        assert "AIRFLOW__LOGGING__LOGGING_LEVEL" not in given
+
+
 @each(
     ("key", "value"),
     [
