@@ -121,6 +121,12 @@ def test_every_alert_is_explained_in_the_section_that_it_links_to() -> None:
     assert told == {alert.name for alert in ALERTS}
 
 
+def test_page_of_alarms_says_of_every_alert_what_aws_has_instead() -> None:
+    page = (ROOT / "docs/alarms.md").read_text()
+    named = re.findall(r"`(Airflow\w+)`", " ".join(re.findall(r"^\| (`Airflow[^|]+)\|", page, re.MULTILINE)))
+    assert sorted(named) == sorted(alert.name for alert in ALERTS)
+
+
 def test_every_rule_says_what_it_is_about_and_leads_to_the_page() -> None:
     [group] = rule_groups(EVERYTHING, "https://git.test/docs/monitoring.md")
     for rule in group["rules"]:
