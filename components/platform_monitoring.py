@@ -79,6 +79,7 @@ def monitoring_args(
         ),
         labels=args.monitoring_labels,
         page=args.runbook_url or PAGE,
+        keda_namespace=args.keda_namespace,
         after=after,
     )
 

@@ -17,7 +17,7 @@ from components.monitoring.alert_rules import PAGE, rule_groups
 from components.monitoring.dashboards import SIDECAR_LABEL, dashboard_files
 from components.monitoring.exporter import PORT_NAME, ExporterPod, exporter_spec
 from components.monitoring.expressions import Watched
-from components.network.pods import EXPORTER
+from components.network.pods import EXPORTER, KEDA_OPERATOR
 
 TYPE: Final = "airflow:index:StackMonitoring"
 API_VERSION: Final = "monitoring.coreos.com/v1"
@@ -25,6 +25,7 @@ API_VERSION: Final = "monitoring.coreos.com/v1"
 
 RULE_LABEL: Final = {"app.kubernetes.io/component": "alerts"}
 """Label of the ConfigMap with the rules."""
+_, _KEDA_OPERATOR = KEDA_OPERATOR  # the label that its Helm chart and its plain manifests set
 RULE_FILE: Final = "airflow.rules.yaml"
 
 
@@ -42,6 +43,8 @@ class MonitoringArgs:
     """Labels by which the Prometheus operator selects PodMonitors and PrometheusRules."""
     page: str = PAGE
     """Address of the page that explains the alerts."""
+    keda_namespace: str | None = None
+    """Namespace of KEDA's operator, or None where nothing is scaled."""
     after: tuple[pulumi.Resource, ...] = ()
     """Resources that must exist first: the policies, and a migrated database."""
 
@@ -88,6 +91,9 @@ class StackMonitoring(pulumi.ComponentResource):
                 of_operator("pods", "PodMonitor", pod_monitor(release_name)),
                 of_operator("alerts", "PrometheusRule", {"groups": groups}),
             )
+            if args.keda_namespace is not None:
+                monitor = keda_monitor(args.keda_namespace, args.watched.namespace)
+                found = (*found, of_operator("keda", "PodMonitor", monitor))
         else:
             found = (config_map("alerts", RULE_LABEL, {RULE_FILE: rule_file(groups)}),)
         self.resources = (exporter, dashboards, *found)
@@ -116,6 +122,25 @@ def pod_monitor(release_name: str) -> dict[str, Any]:
             {"port": "statsd-scrape", "interval": "30s"},
             {"port": PORT_NAME, "interval": "30s"},
             {"interval": "30s", "relabelings": git_sync},
+        ],
+    }
+
+
+def keda_monitor(keda_namespace: str, namespace: str) -> dict[str, Any]:
+    """Return the spec of the PodMonitor for what KEDA's operator says of a stack, and of no other.
+
+    KEDA's Helm chart can make one of its own. The alerts take either, and both.
+    """
+    ours = {
+        "action": "keep",
+        "sourceLabels": ["__name__", "namespace"],
+        "regex": f"keda_scaled_object_(errors_total|paused);{namespace}",
+    }
+    return {
+        "namespaceSelector": {"matchNames": [keda_namespace]},
+        "selector": {"matchLabels": _KEDA_OPERATOR},
+        "podMetricsEndpoints": [
+            {"port": "http", "interval": "30s", "honorLabels": True, "metricRelabelings": [ours]},
         ],
     }
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from components.chart_values.metrics import Monitoring
 from components.kube.images import Images
 from components.kube.job_pod import JobPod
+from components.monitoring.alerts import ALERTS
 from components.monitoring.exporter import ExporterPod
 from components.monitoring.monitoring import MonitoringArgs, StackMonitoring
 from tests.components.monitoring.test_alerts import EVERYTHING
@@ -25,7 +26,7 @@ POD_MONITOR: Final = "kubernetes:monitoring.coreos.com/v1:PodMonitor"
 RULES: Final = "kubernetes:monitoring.coreos.com/v1:PrometheusRule"
 
 
-def made(record: Record, monitoring: Monitoring) -> Recorder:
+def made(record: Record, monitoring: Monitoring, keda_namespace: str | None = None) -> Recorder:
     exporter = ExporterPod(
         release_name="airflow",
         images=Images(tag="3.2.2"),
@@ -36,7 +37,13 @@ def made(record: Record, monitoring: Monitoring) -> Recorder:
         monitoring=monitoring,
         pod=JobPod(),
     )
-    args = MonitoringArgs(namespace="airflow", exporter=exporter, watched=EVERYTHING, labels={"release": "prometheus"})
+    args = MonitoringArgs(
+        namespace="airflow",
+        exporter=exporter,
+        watched=EVERYTHING,
+        labels={"release": "prometheus"},
+        keda_namespace=keda_namespace,
+    )
     return record(lambda: StackMonitoring("airflow-monitoring", args))
 
 
@@ -66,6 +73,24 @@ def test_monitor_looks_at_every_port_with_metrics(record: Record) -> None:
     for ip, wanted in (("10.0.0.7", "10.0.0.7:1234"), ("fd00::7", "[fd00::7]:1234")):
         [found] = [(rule, match) for rule in addresses if (match := re.fullmatch(rule["regex"], ip))]
         assert found[1].expand(found[0]["replacement"].replace("$1", r"\1")) == wanted
+
+
+def test_operator_s_prometheus_gets_what_keda_says_of_this_stack_alone(record: Record) -> None:
+    assert len(made(record, Monitoring.OPERATOR).every(POD_MONITOR)) == 1
+    assert made(record, Monitoring.ANNOTATIONS, "scalers").every(POD_MONITOR) == []
+    monitor = made(record, Monitoring.OPERATOR, "scalers").one(POD_MONITOR, "airflow-monitoring-keda").inputs
+    assert monitor["metadata"]["labels"]["release"] == "prometheus"
+    spec = monitor["spec"]
+    assert spec["namespaceSelector"] == {"matchNames": ["scalers"]}
+    assert spec["selector"] == {"matchLabels": {"app": "keda-operator"}}
+    [endpoint] = spec["podMetricsEndpoints"]
+    assert endpoint["honorLabels"] is True
+    [keep] = endpoint["metricRelabelings"]
+    assert re.fullmatch(keep["regex"], "keda_scaled_object_errors_total;airflow")
+    for other in ("keda_scaled_object_errors_total;airflow-2", "keda_scaler_active;airflow"):
+        assert not re.fullmatch(keep["regex"], other)
+    named = re.findall(r"keda_\w+", " ".join(alert.value for alert in ALERTS if alert.needs == "keda"))
+    assert all(re.fullmatch(keep["regex"], f"{name};airflow") for name in named)
 
 
 def test_dashboards_have_the_label_of_grafana_s_sidecar(record: Record) -> None:
