@@ -55,8 +55,10 @@ def test_a_pod_tells_its_commit_as_a_number_that_statsd_holds_exactly(tmp_path: 
         service = f"airflow-statsd/{chart_values()['ports']['statsdIngest']}"
         assert service in script
         script = script.replace(service, f"127.0.0.1/{statsd.getsockname()[1]}")
-        with subprocess.Popen(["bash", "-c", script], start_new_session=True) as hook:
-            assert hook.wait(10) == 0, "it would end git-sync"
+        pipe = subprocess.PIPE
+        with subprocess.Popen(["bash", "-c", script], start_new_session=True, stdout=pipe, stderr=pipe) as hook:
+            hook.communicate(timeout=10)  # the container starts when nobody holds what the hook writes to
+            assert hook.returncode == 0, "it would end git-sync"
             sent = statsd.recv(1000).decode().strip()
             os.killpg(hook.pid, signal.SIGTERM)
     name, _, number = sent.removesuffix("|g").partition(":")
