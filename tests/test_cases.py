@@ -1,12 +1,16 @@
-"""The loop over cases runs all of them and names the one that fails; the pairwise choice misses no pair."""
+"""The loop over cases runs all and names the one that fails; the pairwise choice misses no pair; cases are few."""
 
 from __future__ import annotations
 
 import itertools
+from typing import Final
 
 import pytest
 
 from tests.cases import each, pairwise
+from tests.chart.rendering import needs_chart
+
+MOST_CASES: Final = 4_000
 
 
 def test_every_case_is_run_and_the_failing_one_is_named() -> None:
@@ -44,3 +48,14 @@ def test_pairwise_rows_hold_every_allowed_pair() -> None:
         for one, other in itertools.product(ones, others):
             if (one, other) != ("a", "e"):
                 assert any(row[i] == one and row[j] == other for row in rows), (one, other)
+
+
+def test_suite_has_no_more_cases_than_it_may(request: pytest.FixtureRequest) -> None:
+    """Without engine, Helm and cluster. A run of a part has fewer."""
+
+    def needs_more(item: pytest.Item) -> bool:
+        markers = list(item.iter_markers())
+        return needs_chart.mark in markers or not {"engine", "cluster"}.isdisjoint(mark.name for mark in markers)
+
+    cases = sum(not needs_more(item) for item in request.session.items)
+    assert cases <= MOST_CASES, f"expected at most {MOST_CASES} cases (ADR 35). Fix: make one test of several by `each`"

@@ -1,4 +1,4 @@
-"""Which part of the repository may import which, and what no file of a part may do."""
+"""Which part of the repository may import which, what no file of a part may do, and how long it may be."""
 
 from __future__ import annotations
 
@@ -118,6 +118,7 @@ SOURCES: Final = sorted(
     }
 )
 COMPONENT_FILES: Final = sorted((ROOT / "components").rglob("*.py"))
+MOST_LINES: Final = 300
 CONFIG_READERS: Final = ("settings", "automation", "benchmarks")
 
 
@@ -310,6 +311,13 @@ def test_no_component_reads_the_environment_or_the_name_of_the_stack() -> None:
 def test_every_module_says_what_it_is_for() -> None:
     for path in SOURCES:
         assert ast.get_docstring(tree(path)), path
+
+
+def test_no_file_is_longer_than_a_reader_keeps_in_mind() -> None:
+    scripts = (path for folder in ("docs", "image", ".github/scripts") for path in (ROOT / folder).glob("*.py"))
+    lines = {path: len(path.read_bytes().splitlines()) for path in (*SOURCES, *scripts)}
+    longer = {str(path.relative_to(ROOT)): count for path, count in lines.items() if count > MOST_LINES}
+    assert not longer, f"expected at most {MOST_LINES} lines in a file (ADR 35). Fix: divide it by subject"
 
 
 def test_every_component_says_what_it_does_to_what_exists() -> None:
