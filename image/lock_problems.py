@@ -28,7 +28,7 @@ class LockError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class Constraints:
     """The constraints to use."""
 
     airflow: str
@@ -45,7 +45,7 @@ class Source:
         )
 
 
-SOURCE: Final = Source(
+SOURCE: Final = Constraints(
     airflow=versions.AIRFLOW, python=versions.AIRFLOW_IMAGE_PYTHON, sha256=versions.AIRFLOW_CONSTRAINTS_SHA256
 )
 
@@ -80,7 +80,7 @@ def _packages(content: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def problems(project: str, lock: str, source: Source) -> Iterator[str]:
+def problems(project: str, lock: str, source: Constraints) -> Iterator[str]:
     """Yield what is wrong with the two files, without a network."""
     settings, content = tomllib.loads(project), tomllib.loads(lock)
     facts = settings.get("tool", {}).get("airflow-constraints", {})

@@ -33,7 +33,7 @@ LOCKED: Final = (ROOT / "image" / lock_problems.LOCK).read_text()
 
 
 def wrong(
-    project: str = PROJECT, locked: str = LOCKED, source: lock_problems.Source = lock_problems.SOURCE
+    project: str = PROJECT, locked: str = LOCKED, source: lock_problems.Constraints = lock_problems.SOURCE
 ) -> list[str]:
     return list(lock_problems.problems(project, locked, source))
 
@@ -137,7 +137,7 @@ def test_constraints_of_another_version_are_found(name: str, value: str) -> None
         "sha256": lock_problems.SOURCE.sha256,
         name: value,
     }
-    assert [text for text in wrong(source=lock_problems.Source(**facts)) if f"expected {name} {value}" in text]
+    assert [text for text in wrong(source=lock_problems.Constraints(**facts)) if f"expected {name} {value}" in text]
 
 
 def test_two_versions_of_a_package_are_refused() -> None:
@@ -214,7 +214,7 @@ for n, v in wanted:
 (folder / "uv.lock").write_text("\\n".join(out) + "\\n")
 '''
 PUBLISHED: Final = b"# for tests\nCelery==5.6.3\nredis==6.4.0\n"
-SOURCE: Final = lock_problems.Source(airflow="3.2.2", python="3.12", sha256=hashlib.sha256(PUBLISHED).hexdigest())
+SOURCE: Final = lock_problems.Constraints(airflow="3.2.2", python="3.12", sha256=hashlib.sha256(PUBLISHED).hexdigest())
 
 
 @dataclass
@@ -235,7 +235,7 @@ class Image:
         head = f'[project]\nrequires-python = "==3.12.*"\ndependencies = {dependencies}\n[tool.uv]\n'
         (self.folder / lock_problems.PROJECT).write_text(head + lock.MARK)
 
-    def lock(self, *words: str, given: str = "published.txt", source: lock_problems.Source = SOURCE) -> int:
+    def lock(self, *words: str, given: str = "published.txt", source: lock_problems.Constraints = SOURCE) -> int:
         return lock.main(["--constraints", str(self.root / given), *words], self.folder, source)
 
     def read(self) -> tuple[str, str]:
