@@ -16,7 +16,7 @@ from automation.engine.command import Engine, find_engine
 from automation.engine.events import OnEvent, ignore
 from automation.environment import Environment
 from automation.errors import StackUnknown
-from automation.folder import Folder, short_name
+from automation.folder import LocalFolder, short_name
 from automation.project_files import read_project
 from automation.stacks.file_secrets import clear_secrets
 from automation.stacks.place import Place
@@ -65,7 +65,7 @@ class Environments:
         # The Automation API quotes the whole event in its warning of one that it cannot parse.
         warnings.filterwarnings("ignore", message="Failed to parse engine event")
         self._project_dir = project_dir.resolve()
-        folder = Folder(self._project_dir, work_dir.resolve() if work_dir else None)
+        folder = LocalFolder(self._project_dir, work_dir.resolve() if work_dir else None)
         self._place = Place(
             project_dir=self._project_dir,
             folder=folder,

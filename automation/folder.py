@@ -24,7 +24,7 @@ _INTERVAL_SECONDS: Final = 0.2
 
 
 @dataclass(frozen=True)
-class Folder:
+class LocalFolder:
     """Paths below `<project_dir>/.dev`, or below `place`. Asking for a path creates nothing."""
 
     project_dir: Path

@@ -58,7 +58,7 @@ def everything(tmp_path: Path) -> list[Any]:
     return [
         Place(
             project_dir=tmp_path,
-            folder=automation.folder.Folder(tmp_path),
+            folder=automation.folder.LocalFolder(tmp_path),
             backend=f"postgres://me:{S}@host/states",
             environ={"AWS_SECRET_ACCESS_KEY": S},
         ),

@@ -72,7 +72,9 @@ def restore(session: Session, order: RestoreOrder) -> Restored:
     jobs.end_left_over()
     restoration, resumed = _restoration(session, jobs, order.name, order.at)
     planned = restore_stages(restoration)
-    run = _Run(session=session, restoration=restoration, planned=planned, order=order, started=started, jobs=jobs)
+    run = _DumpRestore(
+        session=session, restoration=restoration, planned=planned, order=order, started=started, jobs=jobs
+    )
     run.begin()
     if _databases(_ClusterFacts(session, found, jobs), jobs) is None:
         # A container database of a stopped stack does not run before an update with the mark.
@@ -81,7 +83,7 @@ def restore(session: Session, order: RestoreOrder) -> Restored:
 
 
 @dataclass(kw_only=True)
-class _Run(RestoreRun[DumpFacts]):
+class _DumpRestore(RestoreRun[DumpFacts]):
     restoration: Restoration
     jobs: BackupJobs
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from automation.cli.declare import DONE, LOCK_SECONDS, STACK, Call, opened, verb
 from automation.errors import ClusterUnreachable, Protected, StackUnknown
-from automation.folder import Folder
+from automation.folder import LocalFolder
 
 if TYPE_CHECKING:
     from automation.cli.console import Console
@@ -31,7 +31,7 @@ def down(call: Call) -> int:
     from automation.engine.failures import unprotect
 
     project_dir, stack, console = call.project_dir, call.args.stack, call.console
-    folder = Folder(project_dir)
+    folder = LocalFolder(project_dir)
     with opened(project_dir, stack, console, lock_seconds=LOCK_SECONDS) as environment:
         config = environment.session.config()
         if config.protect:
@@ -86,7 +86,7 @@ def _destroy(call: Call, environment: Environment, config: StackConfig) -> None:
         return
     if not left and is_local(call.project_dir):
         # It was the last stack: only the history of removed stacks is left.
-        shutil.rmtree(Folder(call.project_dir).state, ignore_errors=True)
+        shutil.rmtree(LocalFolder(call.project_dir).state, ignore_errors=True)
 
 
 def _needs_no_cluster(environment: Environment, config: StackConfig) -> bool:

@@ -17,7 +17,7 @@ import versions
 from automation.cluster import local_clusters, tools
 from automation.cluster.client import cluster_errors, cluster_identity, kubeconfig_file
 from automation.errors import ClusterUnreachable, ToolMissing, ToolsMissing
-from automation.folder import Folder, write_file
+from automation.folder import LocalFolder, write_file
 from components.kube import kubeconfig
 
 KIND_PREFIX: Final = "kind-"
@@ -99,7 +99,7 @@ def ensure_cluster(
         arguments += ["--kubeconfig", path]
     _kind(["create", "cluster", *arguments], on_line)
     identity = cluster_identity(context, kubeconfig_path=kubeconfig_path)
-    write_file(Folder(project_dir).cluster, json.dumps({"context": context, "uid": identity}) + "\n")
+    write_file(LocalFolder(project_dir).cluster, json.dumps({"context": context, "uid": identity}) + "\n")
     return Cluster(context, created=True, identity=identity)
 
 
@@ -165,7 +165,7 @@ def delete_cluster(project_dir: Path, *, kubeconfig_path: str | None = None, kee
         arguments = ["--kubeconfig", kubeconfig_file(kubeconfig_path)] if kubeconfig_path else []
         _kind(["delete", "cluster", "--name", name, *arguments])
     if not keep_mark:
-        Folder(project_dir).cluster.unlink(missing_ok=True)
+        LocalFolder(project_dir).cluster.unlink(missing_ok=True)
     return ours
 
 
@@ -197,7 +197,7 @@ def _refuse_foreign(context: str, path: str, unreachable: ClusterUnreachable) ->
 
 def _mark(project_dir: Path) -> tuple[str, str] | None:
     try:
-        content = json.loads(Folder(project_dir).cluster.read_text(encoding="utf-8"))
+        content = json.loads(LocalFolder(project_dir).cluster.read_text(encoding="utf-8"))
         return str(content["context"]), str(content["uid"])
     except (OSError, ValueError, KeyError, TypeError):
         return None

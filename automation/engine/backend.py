@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from automation.errors import PassphraseMissing
-from automation.folder import Folder, make_folder, stack_file, write_new_file
+from automation.folder import LocalFolder, make_folder, stack_file, write_new_file
 from automation.project_files import encryption, read_project, read_yaml
 from components.kube.secret import Secret
 
@@ -59,17 +59,17 @@ class Backend:
 def backend_url(project_dir: Path, environ: Mapping[str, str] = os.environ) -> str:
     """Return `PULUMI_BACKEND_URL`, else `backend.url` of Pulumi.yaml, else the folder `.dev/state`."""
     named = environ.get(BACKEND) or (read_project(project_dir).get("backend") or {}).get("url")
-    return str(named or Folder(project_dir.resolve()).state.as_uri())
+    return str(named or LocalFolder(project_dir.resolve()).state.as_uri())
 
 
 def is_local(project_dir: Path, environ: Mapping[str, str] = os.environ) -> bool:
     """Return whether the state is in this checkout's own folder."""
-    return backend_url(project_dir, environ) == Folder(project_dir.resolve()).state.as_uri()
+    return backend_url(project_dir, environ) == LocalFolder(project_dir.resolve()).state.as_uri()
 
 
 def may_have_stacks(project_dir: Path, environ: Mapping[str, str] = os.environ) -> bool:
     """Return False if the state would be in the checkout's own folder and there is none: no engine need be asked."""
-    return not is_local(project_dir, environ) or Folder(project_dir.resolve()).state.exists()
+    return not is_local(project_dir, environ) or LocalFolder(project_dir.resolve()).state.exists()
 
 
 def prepare_backend(
@@ -122,7 +122,7 @@ def passphrase_file(project_dir: Path) -> Path:
 
     It serves every folder with a state that has no passphrase of its own, so this package never deletes it.
     """
-    path = Folder(project_dir).passphrase
+    path = LocalFolder(project_dir).passphrase
     if not path.exists():
         write_new_file(path, secrets.token_urlsafe(32), mode=0o600)
     return path

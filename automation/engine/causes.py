@@ -20,7 +20,7 @@ from automation.errors import (
 
 
 @dataclass(frozen=True)
-class Cause:
+class OutsideCause:
     """A cause as the texts of failures show it."""
 
     found: re.Pattern[str]
@@ -31,8 +31,8 @@ class Cause:
     """What to do. STACK stands for the name of the stack."""
 
 
-def _cause(pattern: str, kind: type[AutomationError], remedy: str) -> Cause:
-    return Cause(re.compile(pattern, re.IGNORECASE | re.DOTALL), kind, remedy)
+def _cause(pattern: str, kind: type[AutomationError], remedy: str) -> OutsideCause:
+    return OutsideCause(re.compile(pattern, re.IGNORECASE | re.DOTALL), kind, remedy)
 
 
 _WHO: Final = "aws sts get-caller-identity says who you are"

@@ -21,7 +21,7 @@ import versions
 from automation.engine import installation, started_engines
 from automation.engine.installation import InstallationError
 from automation.errors import EngineMissing
-from automation.folder import Folder
+from automation.folder import LocalFolder
 
 OnOutput = Callable[[str], Any]
 
@@ -166,7 +166,7 @@ def find_engine(project_dir: Path, on_line: Callable[[str], None] = lambda line:
     `versions.PULUMI_CLI` is installed in the project's `.dev/pulumi`, after a line to `on_line`.
     Raises EngineMissing.
     """
-    root = str(Folder(project_dir).engine)
+    root = str(LocalFolder(project_dir).engine)
     if shutil.which("pulumi"):
         try:
             return Engine()
@@ -184,7 +184,7 @@ def install_engine(project_dir: Path, on_line: Callable[[str], None] = lambda li
 
     Raises EngineMissing.
     """
-    root = str(Folder(project_dir).engine)
+    root = str(LocalFolder(project_dir).engine)
     on_line(f"installing Pulumi {versions.PULUMI_CLI} in {root}")
     try:
         installation.install(Path(root), on_line)

@@ -60,7 +60,7 @@ def plan(project: Path, request: Request) -> Plan:
         return Plan(stack=request.stack, failure=Failure(kind=FailureKind.SETTINGS, text=str(error)))
     for secret in (*config.secrets, *recognised(config.helm_values)):
         masker.learn(secret)
-    found = _Run(project, request, config, masker, decided).plan()
+    found = _PlanRun(project, request, config, masker, decided).plan()
     if found.failure:
         return found
     encrypted = _encryption(project / f"Pulumi.{request.stack}.yaml", masker)
@@ -77,7 +77,7 @@ def _encryption(path: Path, masker: Masker) -> dict[str, str]:
     return {"by": by, "key": hashlib.sha256("\n".join(keys).encode()).hexdigest()}
 
 
-class _Run:
+class _PlanRun:
     """One run of the program."""
 
     def __init__(

@@ -53,7 +53,9 @@ def restore(session: Session, order: RestoreOrder) -> Restored:
     restoration, resumed = _restoration(session, rds, facts, order.name, order.at)
     delete_left(session, rds, order.on_event)
     planned = restore_stages(restoration)
-    run = _Run(session=session, restoration=restoration, planned=planned, order=order, started=started, rds=rds)
+    run = _InstanceRestore(
+        session=session, restoration=restoration, planned=planned, order=order, started=started, rds=rds
+    )
     plan = _plan(session, restoration, resumed, facts)
     run.begin()
     run.decide()
@@ -61,7 +63,7 @@ def restore(session: Session, order: RestoreOrder) -> Restored:
 
 
 @dataclass(kw_only=True)
-class _Run(RestoreRun[InstanceFacts]):
+class _InstanceRestore(RestoreRun[InstanceFacts]):
     restoration: InstanceRestoration
     rds: Rds
 

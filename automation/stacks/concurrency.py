@@ -74,10 +74,10 @@ async def in_thread(environment: Cancellable, verb: Callable[_P, _T], *args: _P.
         raise
 
 
-class Running(Generic[_T]):
+class Started(Generic[_T]):
     """A verb that has been started in a thread. Iterate it to its end, then ask for its `result`.
 
-    running = Running(environment.up)
+    running = Started(environment.up)
     for event in running: …
     done = running.result()
     """

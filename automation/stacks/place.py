@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from automation.engine.backend import Backend, SecretsProvider, backend_url, may_have_stacks, prepare_backend
 from automation.errors import StackUnknown
-from automation.folder import Folder
+from automation.folder import LocalFolder
 from components.secrets.logins import shown_url
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class Place:
 
     project_dir: Path
     """The checkout with the program."""
-    folder: Folder
+    folder: LocalFolder
     """The folder with the engine's work directories."""
     backend: str | None = field(default=None, repr=False)
     """URL of the state; None means what the environment and the files say."""
@@ -37,7 +37,7 @@ class Place:
     @staticmethod
     def of(project_dir: Path, environ: Mapping[str, str] = os.environ) -> Place:
         """Return the place of a stack that the files of a checkout describe."""
-        return Place(project_dir=project_dir.resolve(), folder=Folder(project_dir.resolve()), environ=environ)
+        return Place(project_dir=project_dir.resolve(), folder=LocalFolder(project_dir.resolve()), environ=environ)
 
     @property
     def url(self) -> str:

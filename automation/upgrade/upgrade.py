@@ -42,7 +42,7 @@ def upgrade_plan(
     session: Session, verb: str, image: AirflowImage | None, on_event: OnEvent, chart: str | None = None
 ) -> UpgradePlan:
     """See `Environment.upgrade_plan` and `Environment.rollback_plan`. image, chart: what was asked for."""
-    return _Run.of(session, verb, image, chart, on_event).plan()
+    return _UpgradeRun.of(session, verb, image, chart, on_event).plan()
 
 
 def upgrade(
@@ -55,10 +55,10 @@ def upgrade(
     chart: str | None = None,
 ) -> Upgrade:
     """See `Environment.upgrade` and `Environment.rollback`. image, chart: what was asked for."""
-    return _Run.of(session, verb, image, chart, on_event).done(timeout_seconds, keep)
+    return _UpgradeRun.of(session, verb, image, chart, on_event).done(timeout_seconds, keep)
 
 
-class _Run(Planning):
+class _UpgradeRun(Planning):
     """One run of the verb, with what it changes."""
 
     def done(self, timeout_seconds: float, keep: Keep) -> Upgrade:

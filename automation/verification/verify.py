@@ -27,7 +27,7 @@ _MADE: Final[Mapping[Running, Sequence[str]]] = {
 }
 """The checks that are made where not everything runs; the others are skipped."""
 
-_Run = Callable[[RunningAirflow], Check | tuple[Check, ...]]
+_CheckRun = Callable[[RunningAirflow], Check | tuple[Check, ...]]
 
 
 def verify(
@@ -88,11 +88,11 @@ def airflow_api(deployment: Deployment, kube: KubeClient) -> AirflowApi:
 
 def run_checks(airflow: RunningAirflow, dag_id: str | None = None) -> Verification:
     """Make all checks in order. If components are not ready, the others would only time out: they are skipped."""
-    basics: list[tuple[Sequence[str], _Run]] = [
+    basics: list[tuple[Sequence[str], _CheckRun]] = [
         ((readiness.COMPONENTS_READY,), readiness.components_ready),
         ((readiness.HEALTH,), readiness.health),
     ]
-    others: list[tuple[Sequence[str], _Run]] = [
+    others: list[tuple[Sequence[str], _CheckRun]] = [
         ((readiness.MIGRATIONS,), readiness.migrations_at_head),
         ((dag_run.DAG_RUN, dag_run.TASK_LOG), lambda airflow: dag_run.dag_run(airflow, dag_id)),
         ((dag_commit.DAG_COMMIT,), dag_commit.same_commit),
@@ -127,7 +127,7 @@ def _not_made(airflow: RunningAirflow, names: Sequence[str]) -> tuple[Check, ...
     return tuple(skipped(name, f"airflow:running is {airflow.deployment.running}") for name in names)
 
 
-def _guarded(airflow: RunningAirflow, names: Sequence[str], run: _Run) -> list[Check]:
+def _guarded(airflow: RunningAirflow, names: Sequence[str], run: _CheckRun) -> list[Check]:
     """Run a check. An exception counts as a failed check for each of its names."""
     airflow.on_progress(f"checking: {', '.join(names)}")
     try:

@@ -40,9 +40,9 @@ from automation.errors import (
     StackUnknown,
     UpdateFailed,
 )
-from automation.folder import Folder
+from automation.folder import LocalFolder
 from automation.recovery.result import RecoveryAction
-from automation.stacks.concurrency import Running
+from automation.stacks.concurrency import Started
 from automation.stacks.place import Place
 from automation.stacks.stack_values import file_values, write_to_file
 from automation.stacks.workspace import open_stack
@@ -231,10 +231,10 @@ def test_secret_outputs_are_masked(make: Callable[..., Environment]) -> None:
 
 
 def test_events_can_be_looped_over(make: Callable[..., Environment]) -> None:
-    running = Running(make().up)
+    running = Started(make().up)
     assert {event.name for event in running if event.kind == "done"} == {"key", "image"}
     assert running.result().changes.counts["create"] == 3
-    planned = Running(partial(make(imageTag="3.2.2-9").preview))
+    planned = Started(partial(make(imageTag="3.2.2-9").preview))
     assert [event.text for event in planned if event.kind == "planned"] == ["would replace RandomPassword image"]
 
 
@@ -566,7 +566,7 @@ def test_config_is_completed_as_a_person_would_with_pulumi(project: Path, tmp_pa
     )
     place = Place(
         project_dir=project,
-        folder=Folder(project, tmp_path / "work-of-files"),
+        folder=LocalFolder(project, tmp_path / "work-of-files"),
         backend=(tmp_path / "state-of-files").as_uri(),
         provider=Passphrase(Secret(PASSPHRASE)),
         environ=os.environ,

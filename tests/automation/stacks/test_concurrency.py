@@ -15,7 +15,7 @@ import pytest
 
 from automation.engine.events import Event, EventKind, OnEvent
 from automation.errors import Interrupted, UpdateFailed
-from automation.stacks.concurrency import Running, in_thread
+from automation.stacks.concurrency import Started, in_thread
 
 _T = TypeVar("_T")
 
@@ -150,7 +150,7 @@ def test_task_with_a_time_limit_is_stopped_in_good_order() -> None:
 
 
 def test_events_are_an_iterator_that_ends_with_the_operation() -> None:
-    running = Running(Slow(0).up)
+    running = Started(Slow(0).up)
     assert [event.text for event in running] == ["creating", "created"]
     assert list(running) == [], "and ends at once when it is asked again"
     assert running.result() == "done"
@@ -161,7 +161,7 @@ def test_error_of_an_iterated_operation_comes_with_its_result() -> None:
         on_event(Event(kind=EventKind.ERROR, text=kind))
         raise UpdateFailed("no room", "make room")
 
-    running = Running(partial(fails, "error"))
+    running = Started(partial(fails, "error"))
     assert [event.text for event in running] == ["error"]
     with pytest.raises(UpdateFailed):
         running.result()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import settings as program_settings
 from automation.errors import SettingsInvalid
-from automation.folder import Folder
+from automation.folder import LocalFolder
 from automation.stacks import work_directory
 from automation.stacks.config import EnvironmentSettings
 from automation.stacks.place import Place
@@ -35,7 +35,7 @@ DEV: dict[str, Any] = {
 
 
 def written(settings: EnvironmentSettings, tmp_path: Path) -> Path:
-    place = Place(project_dir=samples.ROOT, folder=Folder(samples.ROOT, tmp_path), settings=settings, environ={})
+    place = Place(project_dir=samples.ROOT, folder=LocalFolder(samples.ROOT, tmp_path), settings=settings, environ={})
     return work_directory.prepare_work_dir(place, settings.name)
 
 

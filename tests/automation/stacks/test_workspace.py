@@ -27,7 +27,7 @@ from automation.engine.backend import (
 )
 from automation.engine.command import Engine
 from automation.errors import FileInvalid, FileUnusable, Interrupted, PassphraseMissing, StackUnknown, UpdateFailed
-from automation.folder import Folder, short_name, stack_file, write_file, write_new_file
+from automation.folder import LocalFolder, short_name, stack_file, write_file, write_new_file
 from automation.stacks import work_directory
 from automation.stacks.config import EnvironmentSettings
 from automation.stacks.place import Place
@@ -203,7 +203,7 @@ def test_name_that_could_leave_the_folder_is_refused(project: Path, name: str) -
 @pytest.mark.parametrize("name", ["state", "pulumi", "passphrase", "cluster"])
 def test_name_of_something_else_in_the_folder_is_refused(project: Path, name: str) -> None:
     with pytest.raises(StackUnknown, match="another use"):
-        Folder(project).work(name)
+        LocalFolder(project).work(name)
 
 
 def test_organisation_before_a_name_is_not_part_of_the_file() -> None:
@@ -322,7 +322,7 @@ KMS = KeyService("awskms://alias/airflow?region=eu-central-1")
 def given(folder: Path, provider: SecretsProvider | None = None) -> Place:
     return Place(
         project_dir=samples.ROOT,
-        folder=Folder(samples.ROOT, folder),
+        folder=LocalFolder(samples.ROOT, folder),
         provider=provider,
         settings=EnvironmentSettings.of("team", SETTINGS),
         environ={},
