@@ -72,7 +72,7 @@ def pytest_unconfigure() -> None:
 
 # Property tests must not fail because the machine is busy.
 _BUSY: dict[str, Any] = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
-hypothesis.settings.register_profile("suite", max_examples=50, **_BUSY)
+hypothesis.settings.register_profile("suite", max_examples=25, **_BUSY)
 hypothesis.settings.register_profile("long", max_examples=1000, **_BUSY)
 hypothesis.settings.load_profile("suite")
 

@@ -54,13 +54,14 @@ def parts(secret: str, form: str) -> set[str]:
 
 
 def test_no_kind_of_output_shows_a_secret_of_the_config(capsys: pytest.CaptureFixture[str]) -> None:
-    looked, shown = 0, []
-    for key, secret in sorted(samples.sentinels().items()):
+    """Each secret is in each form, and each pair of secret and kind and of form and kind is looked at."""
+    kinds, looked, shown = list(SAID.items()), 0, []
+    for number, (key, secret) in enumerate(sorted(samples.sentinels().items())):
         masker, traces = knowing([secret]), samples.traces(key, secret)
-        for form, write in FORMS.items():
+        for at, (form, write) in enumerate(FORMS.items()):
             written = write(secret)
             hidden = {written, *traces}.union(*(parts(trace, form) for trace in traces))
-            for kind, output in SAID.items():
+            for kind, output in kinds[(number + at) % 3 :: 3]:
                 looked += 1
                 text = output(f"it said {written} and ended", masker)
                 shown += [f"{key} {form} in {kind}"] if any(item in text for item in hidden) else []

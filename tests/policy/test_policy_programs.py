@@ -533,7 +533,7 @@ ODD: Final[tuple[Any, ...]] = (
 )
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_rule_falls_over_anything_in_a_resource(recorded: Recorded, data: st.DataObject) -> None:
     resources = list(recorded("prod"))
@@ -547,7 +547,7 @@ def test_no_rule_falls_over_anything_in_a_resource(recorded: Recorded, data: st.
 
 
 @rendering.needs_chart
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_rule_falls_over_anything_in_an_object(recorded: Recorded, data: st.DataObject) -> None:
     objects = objects_for(recorded("prod"))
