@@ -10,7 +10,7 @@ from components.chart_values.chart_defaults import chart_values
 from components.database.access import database_variables
 from components.database.client_certificate import CERTIFICATE, KEY
 from components.database.connection import CA_KEY
-from components.kube.env import fernet_key, from_secret, variable
+from components.kube.env import NO_DATABASE_CHECK, fernet_key, from_secret, variable
 
 _SCHEDULE: Final = "0 4 * * 0"
 """Sundays at 04:00, not at midnight, when daily and weekly DAG runs begin."""
@@ -53,7 +53,7 @@ def cleanup_values(
         env += [
             {"name": _CERTIFICATES, "valueFrom": {"configMapKeyRef": {"name": database_ca, "key": CA_KEY}}},
             variable("PGSSLROOTCERT", _CERTIFICATES_FILE),
-            variable("CONNECTION_CHECK_MAX_COUNT", "0"),
+            NO_DATABASE_CHECK,
         ]
         script = f'printf "%s\\n" "${_CERTIFICATES}" > "$PGSSLROOTCERT"; unset {_CERTIFICATES}; {script}'
     if client_certificate is not None:

@@ -26,7 +26,7 @@ from components.database.backup_bucket import (
 from components.database.backup_scripts import bucket_command, database_command
 from components.database.job_template import DatabaseJob
 from components.database.migration import MIGRATION_LABELS
-from components.kube.env import AUTH_MANAGER, fernet_key, variable
+from components.kube.env import AUTH_MANAGER, NO_DATABASE_CHECK, fernet_key, variable
 from components.kube.kube_object import KubeObject
 from components.kube.metadata import object_metadata
 from components.kube.pod_security import AIRFLOW_UID, followed, pod_security_context
@@ -233,7 +233,7 @@ def _transfer_pod(args: DatabaseBackupsArgs, bucket: BackupBucket) -> dict[str, 
     variables = [
         variable(FOLDER_VARIABLE, bucket.folder),
         variable(CONNECTION_VARIABLE, bucket.connection_id),
-        variable("CONNECTION_CHECK_MAX_COUNT", "0"),  # else the image's entry point looks for a database
+        NO_DATABASE_CHECK,
         *map(dict, bucket.variables),
     ]
     own = {entry["name"] for entry in variables}

@@ -18,7 +18,7 @@ import pulumi
 from components.connections.pools import IMPORT, Pool, pool_variables
 from components.database.encrypted_values import SCRIPT as ENCRYPTED_VALUES
 from components.database.job_template import TRIED_AGAIN, DatabaseJob
-from components.kube.env import AUTH_MANAGER, fernet_key, from_secret, variable
+from components.kube.env import AUTH_MANAGER, NO_DATABASE_CHECK, fernet_key, from_secret, variable
 from components.kube.job_pod import JobPod
 from components.kube.kube_object import KubeObject
 from components.kube.metadata import object_metadata
@@ -37,8 +37,6 @@ MIGRATE: Final = (
     ENCRYPTED_VALUES,
 )
 """The command that migrates."""
-# The image would otherwise run `airflow db check` first, which imports Airflow. The script waits for the database too.
-_NO_CHECK: Final = variable("CONNECTION_CHECK_MAX_COUNT", "0")
 _GONE_AT_ONCE: Final = {"pulumi.com/deletionPropagationPolicy": "background"}
 """The end of an update does not wait until the pod of its predecessor is gone too, which ended long ago."""
 _ADMIN_USER_DEADLINE_SECONDS = 600
@@ -107,7 +105,9 @@ class DatabaseMigration(pulumi.ComponentResource):
         ]
 
         metadata = object_metadata(args.namespace, MIGRATION_LABELS, annotations={**_GONE_AT_ONCE, **TRIED_AGAIN})
-        spec = _spec(args.job.template(MIGRATION_LABELS, MIGRATE, [*variables, _NO_CHECK]), args.timeout_seconds)
+        spec = _spec(
+            args.job.template(MIGRATION_LABELS, MIGRATE, [*variables, NO_DATABASE_CHECK]), args.timeout_seconds
+        )
         self.migration = KubeObject(
             "batch/v1",
             "Job",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import pulumi
 
@@ -13,6 +13,11 @@ AUTH_MANAGER = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManag
 def variable(name: str, value: pulumi.Input[str]) -> dict[str, Any]:
     """Return a variable with a plain value."""
     return {"name": name, "value": value}
+
+
+NO_DATABASE_CHECK: Final = variable("CONNECTION_CHECK_MAX_COUNT", "0")
+"""For a script in Airflow's image: its entry point would first run `airflow db check`, which imports Airflow, and try a
+database that refuses it for a minute or more. The script would come too late to say why."""
 
 
 def from_secret(name: str, secret: pulumi.Input[str], key: str) -> dict[str, Any]:

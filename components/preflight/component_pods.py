@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from components.chart_values.value_paths import at
 from components.database.job_template import job_template
+from components.kube.env import NO_DATABASE_CHECK
 from components.kube.images import Images
 from components.kube.job_pod import JobPod
 from components.preflight.pod_surroundings import texts
@@ -35,6 +36,7 @@ def component_pod(
         pod: What a team says of all pods.
         release_name: Value of the chart's label `release`.
     """
+    environment = [*environment, NO_DATABASE_CHECK]
     given = {str(entry["name"]) for entry in environment}
     template = job_template(
         images,

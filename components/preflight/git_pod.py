@@ -10,7 +10,7 @@ from components.chart_values.value_paths import at
 from components.dags.delivery import Dags, DagsDelivery
 from components.dags.git_bundle import CONNECTION_ID
 from components.dags.git_ssh_key import KNOWN_HOSTS, PRIVATE_KEY
-from components.kube.env import variable
+from components.kube.env import NO_DATABASE_CHECK, variable
 from components.kube.images import Images
 from components.kube.pod_security import CONTAINER
 from components.preflight.pod_surroundings import airflow_mounts, airflow_variables, variable_sources
@@ -208,7 +208,7 @@ def _bundle_spec(dags: Dags, values: Mapping[str, Any], images: Images, connecti
                 # Arguments, not a command: the image's entry point sets up the user and the paths.
                 "args": ["python", "-c", bundle_script(connection_id), dags.ref, dags.sub_path],
                 **variable_sources(values, "extraEnvFrom"),
-                "env": _without_database(variables),
+                "env": [*_without_database(variables), NO_DATABASE_CHECK],
                 "volumeMounts": mounts,
                 "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
                 "terminationMessagePolicy": "FallbackToLogsOnError",

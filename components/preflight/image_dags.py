@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from components.chart_values.chart_defaults import chart_values
 from components.chart_values.value_paths import at
+from components.kube.env import NO_DATABASE_CHECK
 from components.kube.images import Images
 from components.kube.pod_security import AIRFLOW_UID, CONTAINER, followed, pod_security_context
 from components.preflight.finding import Finding, failed, passed
@@ -77,6 +78,7 @@ def image_dags_pod(folder: str, values: Mapping[str, Any], images: Images, said:
         "securityContext": CONTAINER,
         # Arguments, not a command: the image's entry point sets up the user and the paths.
         "args": ["python", "-c", SCRIPT, folder],
+        "env": [NO_DATABASE_CHECK],
         "volumeMounts": mounts,
         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
         "terminationMessagePolicy": "FallbackToLogsOnError",

@@ -10,6 +10,7 @@ from components.chart_values.executor import Executor
 from components.database.connection import Database
 from components.database.job_template import DatabaseJob
 from components.database.migration import MIGRATION_LABELS
+from components.kube.env import NO_DATABASE_CHECK
 from components.kube.images import POSTGRES_REPOSITORY, Images
 from components.kube.pod_security import AIRFLOW_UID, followed, pod_security_context
 from components.preflight.database_reasons import SCRIPT
@@ -94,4 +95,4 @@ def database_about(database: Database) -> dict[str, Any]:
 
 def database_pod(job: DatabaseJob) -> dict[str, Any]:
     """Return metadata and spec of a pod that logs in as the migration will. job: what such pods have in common."""
-    return job.template(MIGRATION_LABELS, ["python", "-c", SCRIPT])
+    return job.template(MIGRATION_LABELS, ["python", "-c", SCRIPT], [NO_DATABASE_CHECK])

@@ -291,6 +291,28 @@ def test_every_pod_of_the_preflight_has_the_team_s_labels_and_annotations(compos
     assert {"git", "dags", "images"} <= kinds
 
 
+def test_no_check_waits_until_the_image_s_entry_point_has_tried_the_database(composed: Record) -> None:
+    """It tries for a minute and more, and imports Airflow each time: no script could say in time what is wrong."""
+    broker = Broker(
+        host="broker.test", port=6379, tls=False, url=Secret("redis://broker.test"), cidrs=("10.0.48.0/20",)
+    )
+    bundles = replace(samples.dags(delivery=DagsDelivery.GIT_BUNDLE), bundles=(BUNDLE,))
+    kinds = set()
+    for changes in (
+        {"database": EXTERNAL, "broker": broker},
+        {"dags": samples.dags(delivery=DagsDelivery.IMAGE)},
+        {"dags": bundles, "helm_values": {"env": [{"name": "CONNECTION_CHECK_MAX_COUNT", "value": "20"}]}},
+    ):
+        for item in composed(**changes).every("kubernetes:core/v1:ConfigMap"):
+            document = json.loads(item.inputs["data"].get(DOCUMENT, "{}"))
+            for container in document.get("pod", {}).get("spec", {}).get("containers", ()):
+                if "args" in container:
+                    kinds.add(document["kind"])
+                    tries = {entry["name"]: entry.get("value") for entry in container["env"]}
+                    assert tries["CONNECTION_CHECK_MAX_COUNT"] == "0", item.name
+    assert kinds == {"database", "broker", "dags", "git"}
+
+
 def test_isolation_knows_where_the_database_is(composed: Record) -> None:
     isolation = IsolationArgs(
         mode=Isolation.WANTED, egress_except=("192.0.2.0/24",), ui_namespaces=("ui",), metrics_namespaces=("metrics",)

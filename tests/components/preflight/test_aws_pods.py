@@ -67,6 +67,7 @@ def test_pod_has_the_connection_and_no_key_of_the_stack() -> None:
     assert [entry["name"] for entry in container["env"]] == [
         "AWS_DEFAULT_REGION",
         "AIRFLOW_CONN_AWS_TASK_LOGS",
+        "CONNECTION_CHECK_MAX_COUNT",
         "HTTPS_PROXY",
     ]
 
