@@ -16,7 +16,7 @@ from components.database.connection import Database, DatabaseLogins, metadata_ur
 from components.database.job_template import TRIED_AGAIN, DatabaseJob
 from components.database.migration import MIGRATION_LABELS
 from components.database.roles_script import COMING, MASTER, roles_command
-from components.kube.env import from_secret
+from components.kube.env import NO_DATABASE_CHECK, from_secret
 from components.kube.immutable_secret import immutable_secret
 from components.kube.kube_object import KubeObject
 from components.kube.metadata import object_metadata
@@ -68,7 +68,8 @@ class DatabaseRoles(pulumi.ComponentResource):
             )
             return immutable_secret(f"{name}-{role}", args.namespace, {CONNECTION_KEY: uri}, child)
 
-        more = [from_secret(MASTER, secret("master", args.master), CONNECTION_KEY)]
+        # The entry point would try the login that this Job has yet to make.
+        more = [from_secret(MASTER, secret("master", args.master), CONNECTION_KEY), NO_DATABASE_CHECK]
         if args.logins.coming is not None:
             coming = secret("coming", logged_in(args.master, args.logins.coming))
             more.append(from_secret(COMING, coming, CONNECTION_KEY))

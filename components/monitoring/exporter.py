@@ -19,7 +19,7 @@ from components.database.client_certificate import client_mounts, client_variabl
 from components.database.connection import CA_FILE
 from components.database.job_template import job_template
 from components.database.uri import URI_VARIABLE
-from components.kube.env import from_secret, variable
+from components.kube.env import NO_DATABASE_CHECK, from_secret, variable
 from components.kube.images import Images
 from components.kube.job_pod import JobPod
 from components.network.pods import EXPORTER, EXPORTER_PORT
@@ -64,7 +64,7 @@ def exporter_spec(wanted: ExporterPod) -> Any:
         **({"database-ca": CA_FILE} if wanted.database_ca is not None else {}),
         **({"ingress": f"{_INGRESS}/tls.crt"} if wanted.tls_secret is not None else {}),
     }
-    environment = [from_secret(URI_VARIABLE, wanted.metadata_secret, CONNECTION_KEY)]
+    environment = [from_secret(URI_VARIABLE, wanted.metadata_secret, CONNECTION_KEY), NO_DATABASE_CHECK]
     if wanted.direct_ca is not None:
         environment.append(variable("PGSSLROOTCERT", CA_FILE))
     environment += client_variables(wanted.client_certificate)

@@ -91,7 +91,9 @@ def test_job_is_before_whatever_logs_in_and_follows_no_image(registered: Registe
     assert job.inputs["metadata"]["labels"]["component"] == "database-roles", "nobody takes it for the migration"
     [container] = template["spec"]["containers"]
     assert container["args"] == ["python", "-c", SCRIPT, "admit"]
-    assert {MASTER, "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"} <= {item["name"] for item in container["env"]}
+    variables = {item["name"]: item.get("value") for item in container["env"]}
+    assert {MASTER, "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"} <= set(variables)
+    assert variables["CONNECTION_CHECK_MAX_COUNT"] == "0", "the login that the image would try first is made here"
     pod = found.exports()[outputs.DATABASE_ROLES_POD]
     assert pod["spec"]["containers"][0]["image"] == container["image"]
 
