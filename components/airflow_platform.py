@@ -138,6 +138,7 @@ class AirflowPlatform(pulumi.ComponentResource):
         checked = (
             *cluster_checked,
             *images_checked,
+            *checks.nodes(),
             *checks.dags(inputs, (*around, *cluster_checked)),
             *checks.database(database, job, (*around, *cluster_checked, *ready, *made)),
             *checks.broker(access.broker_secret, (*around, *cluster_checked)),

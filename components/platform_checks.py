@@ -42,6 +42,7 @@ from components.preflight.git_pod import git_about, git_pod
 from components.preflight.image_dags import dags_folder, image_dags_about, image_dags_pod
 from components.preflight.needs import api_needs, release_pods, storage_needs
 from components.preflight.other_pods import database_about, database_pod, images_pod
+from components.preflight.own_nodes import own_nodes
 from components.preflight.pod_surroundings import as_the_team_s
 from components.preflight.preflight import ClusterPreflight, ClusterPreflightArgs
 from components.release.airflow_release import RELEASE_NAME
@@ -139,6 +140,16 @@ class PlatformChecks:
         pod = as_the_team_s(pod, args.helm_values)
         about = image_packages.about(self._images.airflow, args.airflow_version, needs)
         return (self._preflight.check(pod_document(CheckKind.IMAGES, pod, about)),)
+
+    def nodes(self) -> _Checked:
+        """Pull the images of components that have nodes of their own, such as worker groups, on these nodes."""
+        if self._preflight is None:
+            return ()
+        check, users = self._preflight.check, self._args.helm_values
+        return tuple(
+            check(pod_document(CheckKind.NODES, as_the_team_s(own.pod, users), own.about), of=own.name)
+            for own in own_nodes(self._values, self._images, RELEASE_NAME, said_of_all_pods(users))
+        )
 
     def dags(self, inputs: ReleaseInputs, after: Sequence[pulumi.Resource]) -> _Checked:
         """Fetch the DAGs once, or look for them in the image.

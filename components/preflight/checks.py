@@ -26,6 +26,7 @@ from components.preflight.image_dags import LOOK, image_dags_finding
 from components.preflight.image_reasons import WRONG_PROCESSOR, image_finding, image_key
 from components.preflight.lookups import cluster_findings, refusal_finding
 from components.preflight.other_pods import DATABASE, image_role
+from components.preflight.own_nodes import on_own_nodes
 from components.preflight.pod_run import ITS_END, ContainerEnd, PodEnd, WaitLimits, run_pod
 
 DOCUMENT: Final = "check.json"
@@ -46,6 +47,8 @@ class CheckKind(StrEnum):
     """DAGs in Airflow's image."""
     IMAGES = "images"
     """Every image but git-sync's, which the pod of GIT has; and what is in Airflow's."""
+    NODES = "nodes"
+    """The images of components that have nodes of their own, on these."""
     DATABASE = "database"
     """An existing database."""
     BROKER = "broker"
@@ -60,6 +63,8 @@ LIMITS: Final[Mapping[CheckKind, WaitLimits]] = {
     CheckKind.GIT: WaitLimits(image_seconds=30, run_seconds=20),
     # The migration would wait for Airflow's image too.
     CheckKind.IMAGES: WaitLimits(image_seconds=600),
+    # Nodes that are only made for pods that need them are not waited for.
+    CheckKind.NODES: WaitLimits(node_seconds=2, image_seconds=600),
     CheckKind.DAGS: WaitLimits(image_seconds=600),
     CheckKind.DATABASE: WaitLimits(image_seconds=600),
     CheckKind.BROKER: WaitLimits(image_seconds=600),
@@ -141,7 +146,8 @@ def made(
             end = run()
     except (KubeRequestFailed, KubeUnreachable) as error:
         return (skipped(kind.value, getattr(error, "what", None) or str(error)),)
-    return (*there, *findings_of(kind, end, {**document["about"], "stack": stack}, clean))
+    found = findings_of(kind, end, {**document["about"], "stack": stack}, clean)
+    return (*there, *(on_own_nodes(found, document["about"]) if kind is CheckKind.NODES else found))
 
 
 def findings_of(
@@ -202,11 +208,15 @@ def _dags(end: PodEnd, about: Mapping[str, Any], clean: Callable[[str], str]) ->
     return (image_dags_finding(item.message.strip(), about),)
 
 
-def _images(end: PodEnd, about: Mapping[str, Any], clean: Callable[[str], str]) -> tuple[Finding, ...]:
-    pulled = tuple(
+def _pulled(end: PodEnd, about: Mapping[str, Any], clean: Callable[[str], str]) -> tuple[Finding, ...]:
+    return tuple(
         passed(f"image {item.image}", "is on the node") if item.pulled else _late(f"image {item.image}", end)
         for item in _once(end)
     )
+
+
+def _images(end: PodEnd, about: Mapping[str, Any], clean: Callable[[str], str]) -> tuple[Finding, ...]:
+    pulled = _pulled(end, about, clean)
     item = end.containers[image_packages.CONTAINER]
     if item.exit_code is None:
         return (*pulled, _late(image_packages.CHECK, end))
@@ -238,6 +248,7 @@ _JUDGES: Final[Mapping[CheckKind, Callable[[PodEnd, Mapping[str, Any], Callable[
     CheckKind.GIT: _git,
     CheckKind.DAGS: _dags,
     CheckKind.IMAGES: _images,
+    CheckKind.NODES: _pulled,
     CheckKind.DATABASE: partial(_answer, DATABASE, database_reasons.CHECK, database_reasons.database_finding),
     CheckKind.BROKER: partial(_answer, DATABASE, broker.CHECK, broker.broker_finding),
     CheckKind.LOGIN: partial(_answer, DATABASE, issuer.CHECK, issuer.issuer_finding),
@@ -247,6 +258,7 @@ _SUBJECTS: Final[Mapping[CheckKind, str]] = {
     CheckKind.GIT: "the DAG repository",
     CheckKind.DAGS: "the DAGs in the image",
     CheckKind.IMAGES: "the images",
+    CheckKind.NODES: "the images",
     CheckKind.DATABASE: "the database",
     CheckKind.BROKER: "the broker",
     CheckKind.LOGIN: "the issuer of the login",

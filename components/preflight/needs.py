@@ -13,7 +13,7 @@ from components.chart_values.scale import WorkerAutoscaling
 from components.chart_values.value_paths import at
 from components.chart_values.worker_group import WorkerGroup
 from components.kube.images import Images
-from components.preflight.pods import chart_image, pod_spec
+from components.preflight.pods import PLACEMENT, chart_image, pod_spec
 from components.task_logs.store import TaskLogs, TaskLogStore
 
 _AIRFLOW: Final = ("apiServer", "scheduler", "dagProcessor", "triggerer", CELERY_WORKERS)
@@ -107,7 +107,9 @@ def release_pods(values: Mapping[str, Any], images: Images, release_name: str) -
     pods = _pods(values, [path for path in _JUDGED if path in running], images, release_name)
     for element in at(values, _SETS) or ():
         # An element of the sets is read as `workers.celery` is; the default workers are among the pods already.
-        [pod] = _pods(merged(values, {"workers": {"celery": element}}), ["workers.celery"], images, release_name)
+        own = merged(values, {"workers": {"celery": element}})
+        own["workers"]["celery"] |= {key: element[key] for key in PLACEMENT if key in element}  # as a whole
+        [pod] = _pods(own, ["workers.celery"], images, release_name)
         number = element.get("replicas", pod["pods"])
         pods.append({**pod, "component": f"worker group {element.get('name')}", "pods": number})
     return [pod for pod in pods if pod["pods"]]

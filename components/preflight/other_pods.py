@@ -28,6 +28,7 @@ _CONTAINERS: Final = {
     "pgbouncer": ("pgbouncer", "pgbouncerExporter"),
 }
 """The chart's keys of its other images, by the component that uses them. git-sync's is in the pod that fetches."""
+_GIT_SYNC: Final = "gitSync"
 
 
 def images_pod(
@@ -58,6 +59,25 @@ def images_pod(
         references["postgres"] = f"{images.mirrored(POSTGRES_REPOSITORY)}:{versions.POSTGRES_IMAGE_TAG}"
     for component, keys in _CONTAINERS.items():
         references |= {key: chart_image(values, key) for key in keys if runs[component]}
+    return pulling_pod(references, values, images, said, command(needs))
+
+
+def pulling_pod(
+    references: Mapping[str, str],
+    values: Mapping[str, Any],
+    images: Images,
+    said: Mapping[str, Any],
+    looks: Sequence[str] = ("true",),
+) -> dict[str, Any]:
+    """Return metadata and spec of a pod with a container for each image, on the nodes of all pods.
+
+    Args:
+        references: The images by `airflow`, `postgres`, or a key of the chart's `images`.
+        values: The values of the release, with the chart's own below them.
+        images: The images of the stack.
+        said: What a team says of the security context of all pods.
+        looks: The command in Airflow's image.
+    """
     return {
         "metadata": {"labels": dict(IMAGE_LABELS)},
         "spec": {
@@ -66,7 +86,7 @@ def images_pod(
             "containers": [
                 {
                     # A container's name has small letters; `image_role` finds the key again.
-                    **small_container(role.lower(), image, command(needs) if role == LOOKS else ("true",)),
+                    **small_container(role.lower(), image, looks if role == LOOKS else ("true",)),
                     "imagePullPolicy": images.pull_policy,
                     "terminationMessagePolicy": "FallbackToLogsOnError",
                 }
@@ -76,9 +96,16 @@ def images_pod(
     }
 
 
+def chart_images(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return the references of the chart's images but Airflow's, by their keys."""
+    return {key: chart_image(values, key) for keys in _CONTAINERS.values() for key in keys} | {
+        _GIT_SYNC: chart_image(values, _GIT_SYNC)
+    }
+
+
 def image_role(container: str) -> str:
     """Return the chart's key of an image by the name of its container."""
-    keys = [key for keys in _CONTAINERS.values() for key in keys]
+    keys = [_GIT_SYNC, *(key for keys in _CONTAINERS.values() for key in keys)]
     return next((key for key in keys if key.lower() == container), container)
 
 

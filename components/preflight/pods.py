@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from components.chart_values.chart_parts import part_value
 from components.kube.images import Images
 from components.kube.pod_security import CONTAINER
 
-_PLACEMENT: Final = ("nodeSelector", "affinity", "tolerations", "schedulerName")
+PLACEMENT: Final = ("nodeSelector", "affinity", "tolerations", "schedulerName")
+"""Fields of a pod's spec that decide on its node."""
 
 
 def pod_spec(values: Mapping[str, Any], component: str, images: Images, security: Mapping[str, Any]) -> dict[str, Any]:
@@ -16,12 +18,13 @@ def pod_spec(values: Mapping[str, Any], component: str, images: Images, security
 
     Args:
         values: The values of the release, with the chart's own below them.
-        component: The chart's key of the component on whose nodes the pod should run.
+        component: Path of the component on whose nodes the pod should run; "" for those of all pods.
         images: The images of the stack.
         security: The pod's security context.
     """
-    own: Mapping[str, Any] = values.get(component) or {}
-    placed = {field: own.get(field) or values.get(field) for field in _PLACEMENT}
+    placed = {
+        field: (part_value(values, component, field) if component else None) or values.get(field) for field in PLACEMENT
+    }
     return {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,

@@ -126,8 +126,8 @@ class ClusterPreflight(pulumi.ComponentResource):
     ) -> tuple[Finding, ...]:
         args = self._args
         api = KubeApi(args.kube_context, args.kubeconfig)
-        if kind is CheckKind.IMAGES and _has_quota(api, namespace):
-            # The look at the cluster, which goes on beside this, would count the pod of this check.
+        if kind in (CheckKind.IMAGES, CheckKind.NODES) and _has_quota(api, namespace):
+            # The look at the cluster, which goes on beside these, would count their pods.
             self._looked.wait(_LOOK_SECONDS)
         try:
             return judged(

@@ -291,6 +291,16 @@ def test_every_pod_of_the_preflight_has_the_team_s_labels_and_annotations(compos
     assert {"git", "dags", "images"} <= kinds
 
 
+def test_images_are_tried_on_the_nodes_of_a_group_before_the_migration(composed: Record) -> None:
+    gpu = WorkerGroup(name="gpu", queues=("gpu",), values={"nodeSelector": {"pool": "gpu"}})
+    group = composed(worker_groups=(gpu,))
+    added = {found.name for found in group.every()} - {found.name for found in composed().every()}
+    assert added == {"airflow-preflight-nodes-worker-group-gpu"}
+    check = group.one("kubernetes:core/v1:ConfigMap", *added)
+    assert json.loads(check.inputs["data"][DOCUMENT])["pod"]["spec"]["nodeSelector"] == {"pool": "gpu"}
+    assert check.urn in group.one(JOB, "airflow-database-migrate").request.dependencies
+
+
 def test_no_check_waits_until_the_image_s_entry_point_has_tried_the_database(composed: Record) -> None:
     """It tries for a minute and more, and imports Airflow each time: no script could say in time what is wrong."""
     broker = Broker(
