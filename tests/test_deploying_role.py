@@ -21,6 +21,7 @@ import botocore.session
 import pytest
 from botocore import xform_name
 
+from tests.cases import each
 from tests.policy import programs as policies
 from tests.samples import ROOT, StackConfig, prod
 
@@ -470,7 +471,7 @@ def test_the_boundary_of_the_stack_is_that_of_every_role(resources: list[Registr
     assert found == ({BOUNDARY_ARN} if with_tasks else {None})
 
 
-@pytest.mark.parametrize("action", AT_ONCE)
+@each("action", AT_ONCE)
 def test_action_is_allowed_on_each_resource_that_it_names(action: str) -> None:
     for arn in AT_ONCE[action]:
         assert allowed(action, [arn], *POLICIES), arn
@@ -586,7 +587,7 @@ def linted() -> Mapping[str, list[str]]:
     return {name: [str(match) for match in found if match.path[1] == resource] for name, resource in by_name}
 
 
-@pytest.mark.parametrize("name", [*POLICIES, BOUNDARY, READING])
+@each("name", [*POLICIES, BOUNDARY, READING])
 def test_policy_is_one_that_iam_takes(name: str, linted: Mapping[str, list[str]]) -> None:
     document = json.loads(filled((DOCS / name).read_text()))
     assert document["Version"] == "2012-10-17"

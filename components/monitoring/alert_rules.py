@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from components.monitoring.alerts import ALERTS, Alert
+from components.monitoring.alert import Alert
+from components.monitoring.alerts import ALERTS
 from components.monitoring.expressions import Watched
 
 PAGE: Final = "docs/monitoring.md"

@@ -38,6 +38,7 @@ from automation.wait import WAIT_SECONDS
 from components.kube.unready_pods import Cause, Unready
 from components.kube.workload_states import WorkloadState
 from settings.rotation import ROTATED
+from tests.cases import each
 from tests.samples import ROOT
 
 OWN = {"roll": ["3.2.2-7"], "export_helmsman": ["--output", "files"]}
@@ -188,7 +189,7 @@ def test_looking_changes_nothing(env: FakeEnvironment) -> None:
         assert command_line.main(words(verb, "--detailed-exitcode")) == 0, verb
 
 
-@pytest.mark.parametrize(
+@each(
     ("arguments", "code"),
     [
         (["preview", "--nonsense"], 2),
@@ -373,7 +374,7 @@ def test_unhealthy_stack_and_failed_check_are_exit_code_1(
     assert json.loads(capsys.readouterr().out)["ok"] is False
 
 
-@pytest.mark.parametrize(
+@each(
     ("arguments", "asked"),
     [
         (["up", "prod", "--plan", "plan.json"], {"verb": "up", "plan": Path("plan.json")}),

@@ -431,7 +431,7 @@ def test_deleting_is_told_but_of_what_stays_where_it_is(recorded: Recorded) -> N
     assert {violation.subject.split()[1] for violation in violations} == KEPT - retained
 
 
-@pytest.mark.parametrize("operation", ["create", "update", "same", "read", "refresh", "import"])
+@each("operation", ["create", "update", "same", "read", "refresh", "import"])
 def test_other_steps_are_nobody_s_loss(recorded: Recorded, operation: str) -> None:
     prod = recorded("prod")
     assert evaluate_steps([step(found, operation) for found in prod], context_of(prod)) == []

@@ -15,6 +15,7 @@ import pytest
 
 import versions
 from components.kube import pod_security
+from tests.cases import each
 from tests.samples import ROOT
 from tests.workflows.conftest import load
 
@@ -40,7 +41,7 @@ def test_image_of_the_lock_is_good() -> None:
     assert problems() == []
 
 
-@pytest.mark.parametrize(
+@each(
     ("changes", "says"),
     [
         ({"airflow": "3.2.1"}, "expected Airflow"),

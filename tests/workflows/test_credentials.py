@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-import pytest
-
+from tests.cases import each
 from tests.workflows.test_workflows import Job, Step, each_job, every_job, jobs, triggers
 
 ALLOWED: Final = """
@@ -94,7 +93,7 @@ def test_an_environment_without_reviewers_has_no_role() -> None:
         assert environment != "image" or "role" not in credentials, name
 
 
-@pytest.mark.parametrize(
+@each(
     "clause",
     [
         "github.event.pull_request.head.repo.full_name == github.repository",

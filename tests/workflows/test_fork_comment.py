@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pytest
 
+from tests.cases import each
 from tests.workflows.conftest import REPOSITORY, TOKEN, GitHub, archive, load
 
 script: Final = load("fork_comment")
@@ -67,7 +68,7 @@ def test_second_run_changes_the_same_comment(hub: GitHub, tmp_path: Path) -> Non
     assert "would create 4" in body
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "@everyone look",
@@ -163,7 +164,7 @@ def with_commands_in_its_names() -> bytes:
     return content.getvalue().replace(b"owned", b"other", 1)
 
 
-@pytest.mark.parametrize(
+@each(
     ("content", "says"),
     [
         (b"no zip", "cannot be read"),

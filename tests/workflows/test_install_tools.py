@@ -15,6 +15,7 @@ import pytest
 
 import versions
 from components.release.download import OnPart
+from tests.cases import each
 from tests.workflows.conftest import SCRIPTS, load
 
 script: Final = load("install_tools")
@@ -62,7 +63,7 @@ def test_tools_are_put_first_on_path(tmp_path: Path) -> None:
         assert (Path(folder) / name).stat().st_mode & 0o100
 
 
-@pytest.mark.parametrize("name", ["kind", "actionlint", "helm", "syft"])
+@each("name", ["kind", "actionlint", "helm", "syft"])
 def test_tool_with_other_content_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
     assert _run(tmp_path, name, changed=b"\0") == 1
     assert "expected SHA-256" in capsys.readouterr().err

@@ -41,7 +41,7 @@ def differing(before: str, after: str) -> list[str]:
     return [line for line in lines if line[0] in "+-"]
 
 
-@pytest.mark.parametrize(
+@each(
     ("line", "moved"),
     [
         (f"  airflow:imageTag: {OTHER}", f'  airflow:imageTag: "{SHA}"'),

@@ -282,9 +282,7 @@ def options_of(verb: str, capsys: pytest.CaptureFixture[str]) -> set[str]:
     return set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
 
 
-@pytest.mark.parametrize(
-    ("name", "command"), [(name, command) for name, command in every_command() if "-m automation" in command]
-)
+@each(("name", "command"), [(name, command) for name, command in every_command() if "-m automation" in command])
 def test_verbs_and_options_of_the_command_line_exist(
     name: str, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -314,7 +312,7 @@ def test_jobs_over_stacks_have_a_group_for_each_stack(name: str, job: Job) -> No
         assert "fromJSON(needs." in job["strategy"]["matrix"]["stack"]
 
 
-@pytest.mark.parametrize("name", ["deploy", "image", "drift", "expire", "pull-request-stack"])
+@each("name", ["deploy", "image", "drift", "expire", "pull-request-stack"])
 def test_what_has_begun_to_change_something_is_not_cancelled(name: str) -> None:
     assert workflow(name)["concurrency"]["cancel-in-progress"] is False
 
@@ -336,7 +334,7 @@ def test_ci_tests_the_oldest_python_that_the_program_promises() -> None:
     assert promised[1] in jobs("ci")["test"]["strategy"]["matrix"]["python"]
 
 
-@pytest.mark.parametrize(("name", "job"), [(name, job) for name, job in every_job() if re.search(ENGINE, str(job))])
+@each(("name", "job"), [(name, job) for name, job in every_job() if re.search(ENGINE, str(job))])
 def test_the_policy_pack_judges_every_preview_and_update(name: str, job: Job) -> None:
     """`update` runs it where its environment is, which is made before there are credentials."""
     order = [str(step.get("run") or step["uses"]) for step in job["steps"]]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from automation.adoption.installed import InstalledRelease, SecretKey
 from tests.automation.adoption.releases import FERNET_KEY, from_secret, installed, objects, record, workload
+from tests.cases import each
 
 
 def test_newest_revision_counts() -> None:
@@ -43,7 +42,7 @@ def test_of_two_variables_with_one_name_the_last_counts_as_in_kubernetes() -> No
     assert installed([workload("scheduler", env=env[:2])]).variable("X") == "plain"
 
 
-@pytest.mark.parametrize(
+@each(
     ("image", "expected"),
     [
         ("apache/airflow:3.2.2", ("apache/airflow", "3.2.2", "")),

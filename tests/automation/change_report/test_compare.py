@@ -159,7 +159,7 @@ def test_items_of_a_list_are_the_same_by_name() -> None:
     assert paths(before, after) == [("x[b].value", "1", "2"), ("x[new]", None, {"name": "new", "value": "0"})]
 
 
-@pytest.mark.parametrize(
+@each(
     ("before", "after", "expected"),
     [
         ([1, 2], [1, 3, 4], [("x[1]", 2, 3), ("x[2]", None, 4)]),

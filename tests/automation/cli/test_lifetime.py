@@ -17,6 +17,7 @@ from automation.cli.console import Console
 from automation.cli.declare import Call
 from automation.lifetime.result import Expiry, Fate, Lifetime, Spawned, SpawnPlan
 from automation.results import Changes, Update
+from tests.cases import each
 
 SOON, PAST = "2030-01-01T00:00:00Z", "2020-01-01T00:00:00Z"
 KEPT = Lifetime(stack="pr-1", expires=SOON, fate=Fate.KEPT)
@@ -104,7 +105,7 @@ def test_named_stacks_are_the_only_ones_and_the_document_has_all(monkeypatch: py
     assert stacks.asked[-1] == (["pr-3"], False, "gone")
 
 
-@pytest.mark.parametrize(
+@each(
     "words",
     [
         ("spawn", "pr-1", "--like", "dags"),

@@ -193,7 +193,7 @@ def test_half_a_command_line_is_refused(words: list[str], tmp_path: Path) -> Non
         run(tmp_path, *words)
 
 
-@pytest.mark.parametrize(
+@each(
     "words",
     [["--limit", "10"], ["--limit", "x"], ["--link", "http://ci.test"], ["--preview", "dev"], ["--preview", "=x"]],
 )

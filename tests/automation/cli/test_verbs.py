@@ -53,6 +53,7 @@ from components.aws.client import AwsError
 from components.preflight.finding import Verdict
 from tests import samples
 from tests.automation.fakes import OUTPUTS, FakeEngine, FakeStack
+from tests.cases import each
 
 PROJECT = """\
 name: airflow
@@ -676,7 +677,7 @@ def test_ui_that_gets_no_port_prints_no_address(bench: Bench, monkeypatch: pytes
     assert "http://" not in bench.text()
 
 
-@pytest.mark.parametrize(
+@each(
     ("error", "code", "said"),
     [
         (None, 0, ""),
@@ -708,9 +709,7 @@ def test_exit_code_and_line_of_a_failure(
     assert capsys.readouterr().err == said
 
 
-@pytest.mark.parametrize(
-    "arguments", [[], ["fly"], ["dev", "prod"], ["verify", "--timeout", "soon"], ["up", "--dag", "x"]]
-)
+@each("arguments", [[], ["fly"], ["dev", "prod"], ["verify", "--timeout", "soon"], ["up", "--dag", "x"]])
 def test_wrong_command_line_is_exit_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as raised:
         command_line.main(arguments)

@@ -14,6 +14,7 @@ import pytest
 from automation.cluster.client import KubeClient, cluster_identity
 from automation.cluster.pods import workload_of
 from automation.errors import ClusterRequestFailed, ClusterUnreachable
+from tests.cases import each
 from tests.kube_server import RIGHT, WRONG, KubeServer, serving
 
 PODS = "/api/v1/namespaces/airflow/pods"
@@ -124,7 +125,7 @@ def deployment(**status: Any) -> dict[str, Any]:
     return {"metadata": metadata, "spec": {"replicas": 2}, "status": status}
 
 
-@pytest.mark.parametrize(
+@each(
     ("status", "ready", "current"),
     [
         ({"observedGeneration": 3, "replicas": 2, "updatedReplicas": 2, "readyReplicas": 2}, 2, True),

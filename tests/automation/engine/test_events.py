@@ -15,6 +15,7 @@ from automation.engine.events import Event, EventKind, Teller
 from components.secrets.masker import SHOWN, Masker
 from components.secrets.plan_violation import without_values
 from tests import samples
+from tests.cases import each
 
 PASSWORD = 'sentinel p@ss/word "quoted" \\ ü <&>'
 
@@ -54,7 +55,7 @@ def test_receiver_that_raises_disturbs_nothing_and_its_text_is_not_logged(caplog
     assert "sentinel" not in caplog.text
 
 
-@pytest.mark.parametrize(
+@each(
     "form",
     [
         PASSWORD,

@@ -9,6 +9,7 @@ import pytest
 
 from automation.plan.model import FailureKind, Plan
 from automation.plan.process import plan_checkout
+from tests.cases import each
 
 SENTINEL = "sentinel-of-the-environment-0815"
 
@@ -57,7 +58,7 @@ def test_what_only_looks_like_a_secret_is_masked_whatever_the_checkout_did(check
     assert plan_checkout(checkout, "dev").outputs["x"] == "postgresql://airflow:[secret]@db.test/airflow"
 
 
-@pytest.mark.parametrize(
+@each(
     ("code", "expected"),
     [
         ("raise SystemExit(3)", "exit code 3"),

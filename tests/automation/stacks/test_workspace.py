@@ -36,6 +36,7 @@ from components.kube.safe_yaml import load_yaml
 from components.kube.secret import Secret
 from tests import samples
 from tests.automation.fakes import SETTINGS
+from tests.cases import each
 
 PROJECT = """\
 name: airflow
@@ -194,7 +195,7 @@ def test_file_that_is_not_yaml_is_an_error_that_quotes_nothing(project: Path) ->
         prepare_work_dir(project, "dev")
 
 
-@pytest.mark.parametrize("name", ["", "../x", ".hidden", "a b", "-x", "a/../.."])
+@each("name", ["", "../x", ".hidden", "a b", "-x", "a/../.."])
 def test_name_that_could_leave_the_folder_is_refused(project: Path, name: str) -> None:
     with pytest.raises(StackUnknown):
         prepare_work_dir(project, name)

@@ -11,6 +11,7 @@ from automation.verification import dag_run
 from automation.verification.result import Status
 from components.verification.in_image.dag_run import log_parts, readable
 from tests.automation.fakes import LOG_HEADER, World, dag_json, pod
+from tests.cases import each
 
 
 def test_paused_dag_is_unpaused_for_the_run_and_paused_again(world: World) -> None:
@@ -169,7 +170,7 @@ def test_unknown_dag_is_not_run_where_isolation_is_required(world: World) -> Non
     assert world.airflow.triggered == {}
 
 
-@pytest.mark.parametrize(
+@each(
     ("content", "said"),
     [
         ([], "it is empty"),

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,7 +67,7 @@ def test_every_container_that_the_chart_deploys_has_its_size(preset: SizePreset)
 
 
 @every_size
-@pytest.mark.parametrize("concurrency", [1, 16, 64, 1000])
+@each("concurrency", [1, 16, 64, 1000])
 def test_sizes_pass_the_chart_s_schema(preset: SizePreset, concurrency: int) -> None:
     assert schema_problems(size_values(preset, concurrency)) == []
 

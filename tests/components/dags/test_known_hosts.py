@@ -165,8 +165,8 @@ def test_accepted_lines_are_normalised_and_stay_accepted(text: str, host: str, p
     assert not re.search(r"\r|\t|#|\n\n|^ | $|  ", normal, re.MULTILINE)
 
 
-@pytest.mark.parametrize("kind", ["rsa-sha2-256", "rsa-sha2-512"])
-@pytest.mark.parametrize("host", ["git.test", "[git.test]:2222,10.0.0.7", "@cert-authority git.test,[git.test]:2222"])
+@each("kind", ["rsa-sha2-256", "rsa-sha2-512"])
+@each("host", ["git.test", "[git.test]:2222,10.0.0.7", "@cert-authority git.test,[git.test]:2222"])
 def test_name_of_an_rsa_signature_stands_for_an_rsa_key(kind: str, host: str) -> None:
     blob = RSA.split(" ")[1]
     port = 22 if host == "git.test" else 2222

@@ -138,7 +138,7 @@ def test_key_is_accepted_and_normal_form_is_idempotent(keys: Keys, kind: str) ->
 
 
 @needs_ssh_keygen
-@pytest.mark.parametrize("kind", ACCEPTED)
+@each("kind", ACCEPTED)
 def test_openssh_reads_the_normal_form_and_shows_the_same_fingerprint(keys: Keys, kind: str, tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.touch(mode=0o600)

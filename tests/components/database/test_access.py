@@ -15,6 +15,7 @@ from components.database.broker import Broker
 from components.database.connection import CA_FILE, CA_KEY, Database, DatabaseLogin, SslMode
 from components.database.pgbouncer import METADATA_POOL, PORT, STATS_USER, PgBouncer
 from components.kube.secret import Secret, secret_output
+from tests.cases import each
 from tests.components.database.test_pgbouncer import read_connection, read_ini, read_users
 
 if TYPE_CHECKING:
@@ -226,8 +227,8 @@ def test_without_verification_there_is_none(record: Record) -> None:
     assert recorder.outputs[recorder.one("airflow:index:DatabaseAccess").urn].get("ca_config_map") is None
 
 
-@pytest.mark.parametrize("mode", [SslMode.VERIFY_CA, SslMode.VERIFY_FULL])
-@pytest.mark.parametrize("pgbouncer", [None, PgBouncer()])
+@each("mode", [SslMode.VERIFY_CA, SslMode.VERIFY_FULL])
+@each("pgbouncer", [None, PgBouncer()])
 def test_every_way_to_the_database_itself_is_verified(
     record: Record, pgbouncer: PgBouncer | None, mode: SslMode
 ) -> None:

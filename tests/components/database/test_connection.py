@@ -118,7 +118,7 @@ def test_address_of_ipv6_is_in_brackets() -> None:
     assert uri == "d://u:p@[fd00::1]:5/n"
 
 
-@pytest.mark.parametrize(
+@each(
     ("mode", "certificates"),
     [(SslMode.VERIFY_FULL, None), (SslMode.VERIFY_CA, None), (SslMode.REQUIRE, "PEM"), (SslMode.PREFER, "PEM")],
 )

@@ -279,7 +279,7 @@ def test_guard_that_cannot_look_refuses_too(escrow: Any, monkeypatch: pytest.Mon
 # Name
 
 
-@pytest.mark.parametrize("name", ["airflow/prod/keys", "a", "A_b+c=d.e@f-g", "x" * 200])
+@each("name", ["airflow/prod/keys", "a", "A_b+c=d.e@f-g", "x" * 200])
 def test_name_is_one_that_aws_takes(escrow: Any, name: str) -> None:
     assert escrow_name(name) == name
     assert escrow.create_secret(Name=name)["Name"] == name

@@ -7,6 +7,7 @@ import pytest
 from components.kube.client import KubeApi
 from components.kube.pod_command import exit_code
 from components.kube.rest import KubeRequestFailed
+from tests.cases import each
 from tests.kube_server import TOKEN, KubeServer
 
 NAMESPACE = "airflow"
@@ -135,7 +136,7 @@ def test_port_that_is_refused_is_an_error_without_headers(api: KubeApi) -> None:
     assert "\n" not in str(raised.value)
 
 
-@pytest.mark.parametrize(
+@each(
     ("status", "code"),
     [
         ('{"status": "Success"}', 0),

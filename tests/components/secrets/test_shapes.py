@@ -8,7 +8,6 @@ import string
 from collections.abc import Iterator
 from typing import Any, Final
 
-import pytest
 from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
@@ -163,7 +162,7 @@ def test_fernet_s_own_keys_are_recognised() -> None:
     assert key_shape(Fernet.generate_key().decode()) == "a Fernet key"
 
 
-@pytest.mark.parametrize("length", LENGTHS)
+@each("length", LENGTHS)
 def test_generated_keys_are_told_from_words(length: int) -> None:
     """Nearly all: of 24 characters, one in ten has no two digits, or letters of a kind that stand together."""
     chance = random.Random(length)

@@ -15,6 +15,7 @@ import pytest
 from components.aws.pod_identity import PodIdentity, trust_policy
 from components.task_logs.bucket import TaskLogBucket, TaskLogBucketArgs, bucket_policy, log_policy
 from components.task_logs.lifecycle import FOLDER
+from tests.cases import each
 from tests.components.aws.test_eks_cluster import CLUSTER
 
 if TYPE_CHECKING:
@@ -316,7 +317,7 @@ def test_preview_works(record: Record) -> None:
     assert len(record(logs(), preview=True).every(ASSOCIATION)) == 3
 
 
-@pytest.mark.parametrize(
+@each(
     ("changes", "message"),
     [
         ({"writers": ()}, "writers: expected one or more, found none"),
