@@ -118,21 +118,23 @@ def env(call: Call) -> int:
 
 
 def _cluster(call: Call, environment: Environment, context: str, kubeconfig: str | None) -> Cluster:
-    """Return the cluster, with an engine at hand. While Kind makes one, the engine is downloaded."""
+    """Return the cluster, with an engine at hand. While Kind makes one, the engine and the images are downloaded."""
     from automation.cluster import images_ahead
     from automation.cluster.kind import ensure_cluster
 
-    engine = Background(environment.session.find_engine)
+    engine, console = Background(environment.session.find_engine), call.console
+
+    def pull_ahead() -> None:
+        images_ahead.pull_ahead(context, images_ahead.images_of_stack(call.project_dir, DEV), console.line)
+
     cluster = ensure_cluster(
         call.project_dir,
         context,
         kubeconfig_path=kubeconfig,
-        on_line=call.console.line,
+        on_line=console.line,
         before_making=engine.start,
+        on_node=pull_ahead,
     )
-    if cluster.created:
-        images = images_ahead.images_of_stack(call.project_dir, DEV)
-        images_ahead.pull_ahead(cluster.context, images, call.console.line)
     engine.finish()
     return cluster
 

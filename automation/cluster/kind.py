@@ -24,6 +24,8 @@ KIND_PREFIX: Final = "kind-"
 """Kind names the context of its cluster NAME `kind-NAME`."""
 _BEGINS: Final = "•"
 """Begins the line by which Kind says, where no terminal is, that it begins a step."""
+_NODE_RUNS: Final = "Starting control-plane"
+"""The step of Kind's before which the node's container, with containerd in it, has started."""
 _READY_SECONDS: Final = 180
 _COMMAND_SECONDS: Final = 900  # the first time the node image, about 400 MB, is downloaded
 
@@ -47,6 +49,7 @@ def ensure_cluster(
     kubeconfig_path: str | None = None,
     on_line: Callable[[str], None] = lambda line: None,
     before_making: Callable[[], object] = lambda: None,
+    on_node: Callable[[], object] = lambda: None,
     environ: Mapping[str, str] = os.environ,
 ) -> Cluster:
     """Return the cluster of a context. One that answers is used as it is; a missing one of Kind's is made.
@@ -57,6 +60,7 @@ def ensure_cluster(
         kubeconfig_path: Path of the kubeconfig; None takes kubectl's own.
         on_line: Receives lines about what is being made.
         before_making: Called once it is known that a cluster will be made, which takes a minute or more.
+        on_node: Called once, when the node of a new cluster runs. Kubernetes runs in it half a minute later.
         environ: Says which container engine Kind uses.
 
     Raises:
@@ -97,7 +101,16 @@ def ensure_cluster(
     arguments = ["--name", name, "--image", versions.KIND_NODE_IMAGE, "--wait", f"{_READY_SECONDS}s"]
     if kubeconfig_path:
         arguments += ["--kubeconfig", path]
-    _kind(["create", "cluster", *arguments], on_line)
+    waiting = [on_node]
+
+    def said(line: str) -> None:
+        on_line(line)
+        if _NODE_RUNS in line and waiting:
+            waiting.pop()()
+
+    _kind(["create", "cluster", *arguments], said)
+    for call in waiting:  # another Kind names its steps otherwise
+        call()
     identity = cluster_identity(context, kubeconfig_path=kubeconfig_path)
     write_file(LocalFolder(project_dir).cluster, json.dumps({"context": context, "uid": identity}) + "\n")
     return Cluster(context, created=True, identity=identity)

@@ -184,6 +184,7 @@ class Bench:
             raise ClusterUnreachable(f"context {context} does not answer", "start it")
         if self.cluster.created:
             options["before_making"]()
+            options["on_node"]()
         return replace(self.cluster, context=context, identity=self.others.get(context, self.cluster.identity))
 
     def _pull_ahead(self, context: str, images: tuple[str, ...], on_line: Any) -> None:

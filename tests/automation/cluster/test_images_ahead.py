@@ -11,9 +11,12 @@ from components.kube.images import Images
 from tests.samples import ROOT
 
 SCRIPT = """#!/bin/bash
+[ "$3" = cat ] && { echo 327155712; exit; }
 echo "$*" >> "$FAKE/calls"
 case "$5" in
   slow) sleep 0.3;;
+  early) [ $(grep -c . "$FAKE/calls") = 3 ] && exit
+    echo 'dial unix /run/containerd/containerd.sock: connect: no such file or directory' >&2; exit 1;;
   missing) echo 'E1129 rpc error' >&2; echo 'not found' >&2; exit 1;;
 esac
 """
@@ -33,7 +36,9 @@ def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def pulled(*images: str, environ: dict[str, str] | None = None) -> list[str]:
     """The lines that are said while images are pulled."""
     lines: list[str] = []
-    for thread in pull_ahead("kind-airflow", images, lines.append, environ=environ or {}, remind_seconds=0.05):
+    for thread in pull_ahead(
+        "kind-airflow", images, lines.append, environ=environ or {}, remind_seconds=0.05, pause_seconds=0
+    ):
         thread.join()
     return lines
 
@@ -51,7 +56,14 @@ def test_slow_pull_is_said_again(docker: Path) -> None:
     lines = pulled("slow")
     assert lines[0] == "pulling slow into the node"
     assert lines[1].startswith("still pulling slow (")
+    assert lines[1].endswith(" s; the node has received 312 MiB)")
     assert lines[-1] == "pulled slow"
+
+
+def test_node_whose_containerd_does_not_answer_yet_is_asked_again(docker: Path) -> None:
+    """Kind's node runs half a minute before its cluster is ready."""
+    assert pulled("early") == ["pulling early into the node", "pulled early"]
+    assert len((docker / "calls").read_text().splitlines()) == 3
 
 
 def test_failed_pull_is_no_error_and_says_why(docker: Path) -> None:
