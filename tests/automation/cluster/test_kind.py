@@ -218,29 +218,29 @@ def test_steps_of_kind_are_told_as_they_begin_and_other_work_begins_before_them(
     say = "echo ' • Ensuring node image (kindest/node:v1) 🖼  ...' >&2; echo ' ✓ Ensuring node image' >&2"
     programs("kind", f'[ "$1" = get ] && exit\n{say}\necho "$4" > "$FAKE/made"')
     lines: list[str] = []
-    ensure_cluster(tmp_path, CONTEXT, on_line=lines.append, before_making=lambda: lines.append("begun"))
+    ensure_cluster(
+        tmp_path,
+        CONTEXT,
+        on_line=lines.append,
+        before_making=lambda: lines.append("begun"),
+        on_node=lambda: lines.append("node"),
+    )
     assert lines[0] == "begun"
+    assert lines[-1] == "node", "a Kind that names its steps otherwise"
     assert [line for line in lines if line.startswith("Kind: ")] == [
         "Kind: Ensuring node image (kindest/node:v1) 🖼  ..."
     ]
 
 
-@pytest.mark.parametrize(
-    ("step", "expected"),
-    [
-        ("Starting control-plane", ["Kind: Starting control-plane", "node", "Kind: Installing CNI"]),
-        ("Step of another Kind", ["Kind: Step of another Kind", "Kind: Installing CNI", "node"]),
-    ],
-)
-def test_node_is_told_once_and_before_the_cluster_is_ready(
-    step: str, expected: list[str], tmp_path: Path, identities: dict[str, str], programs: Script
+def test_node_is_told_once_before_the_cluster_is_ready(
+    tmp_path: Path, identities: dict[str, str], programs: Script
 ) -> None:
     programs("docker", "")
-    say = f"echo ' • {step}' >&2; echo ' ✓ {step}' >&2; echo ' • Installing CNI' >&2"
+    say = "echo ' • Starting control-plane' >&2; echo ' ✓ Starting control-plane' >&2; echo ' • Installing CNI' >&2"
     programs("kind", f'[ "$1" = get ] && exit\n{say}\necho "$4" > "$FAKE/made"')
     lines: list[str] = []
     ensure_cluster(tmp_path, CONTEXT, on_line=lines.append, on_node=lambda: lines.append("node"))
-    assert lines[1:] == expected
+    assert lines[1:] == ["Kind: Starting control-plane", "node", "Kind: Installing CNI"]
 
 
 def test_line_for_a_missing_tool_says_what_why_and_how() -> None:

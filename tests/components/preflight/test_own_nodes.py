@@ -44,6 +44,8 @@ def test_pods_that_may_run_where_all_others_may_have_no_check_of_their_own() -> 
     assert places(group("large", values={"resources": {}})) == []
     assert places(nodeSelector={"pool": "airflow"}, tolerations=GPU["tolerations"]) == []
     assert places(group("same", values={"nodeSelector": {"a": "b"}}), nodeSelector={"a": "b"}) == []
+    scaled = group("gpu", replicas=0, autoscaling=WorkerAutoscaling(max_workers=3), values=GPU)
+    assert places(scaled) == [], "its nodes may have to be made first, and cost money"
 
 
 def test_each_placement_has_one_pod_with_the_images_of_its_components() -> None:
@@ -68,12 +70,6 @@ def test_each_placement_has_one_pod_with_the_images_of_its_components() -> None:
     assert [item["name"] for item in both.pod["spec"]["containers"]] == ["airflow", "gitsync", "redis"]
 
 
-def test_group_that_begins_without_a_worker_is_not_tried() -> None:
-    """Its nodes may have to be made first, and cost money."""
-    scaled = group("gpu", replicas=0, autoscaling=WorkerAutoscaling(max_workers=3), values=GPU)
-    assert places(scaled) == []
-
-
 def told(end: PodEnd) -> list[Finding]:
     """What an update is told of the end of a group's pod, through the whole check."""
     [place] = places(group("gpu", values=GPU))
@@ -95,7 +91,7 @@ def ended(**changes: Any) -> PodEnd:
     return PodEnd(containers={"airflow": item})
 
 
-def test_image_that_the_group_s_nodes_cannot_pull_or_run_ends_the_update_and_says_where() -> None:
+def test_only_an_image_that_the_group_s_nodes_cannot_pull_or_run_ends_the_update_and_it_says_where() -> None:
     for end, what in (
         (ended(pulled=False, reason="ErrImagePull", message="not found"), "found no apache/airflow:3.2.2"),
         (ended(exit_code=255, message="exec format error"), "for the processor of the nodes, found it for another one"),
@@ -110,9 +106,7 @@ def test_image_that_the_group_s_nodes_cannot_pull_or_run_ends_the_update_and_say
         Verdict.PASSED,
         "image apache/airflow:3.2.2 on the nodes of worker group gpu",
     )
-
-
-def test_nodes_that_are_not_there_yet_and_a_quota_end_no_update() -> None:
+    # Nodes that are not there yet, and a quota, end no update.
     unplaced = replace(ended(pulled=False), waits="a node with room for it (0/3 nodes are available)")
     for end in (unplaced, PodEnd(refused="exceeded quota: small, requested: pods=1")):
         [found] = told(end)
