@@ -39,6 +39,13 @@ def test_prod_is_valid_with_its_deploy_key() -> None:
     assert platform.dags.repository.scheme == "ssh"
 
 
+def test_database_is_restored_only_while_the_mark_of_a_restore_stands() -> None:
+    assert dev().parse().platform.restoring is False
+    assert (
+        dev().with_({"restore": "20260131104500 airflow-20260131T104500Z.dump all"}).parse().platform.restoring is True
+    )
+
+
 def test_pooler_of_prod_is_computed_within_what_its_database_accepts() -> None:
     pooler = prod().parse().platform.pgbouncer
     assert pooler is not None

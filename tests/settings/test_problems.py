@@ -698,6 +698,19 @@ BAD: Final[dict[str, tuple[str, dict[str, Any], dict[str, str], str, str]]] = {
         "keySecrets",
         "which airflow:imagePullSecrets names too",
     ),
+    "a key Secret that opens a repository of a bundle": (
+        DEV,
+        {
+            "keySource": "secret",
+            "keySecrets": KEY_SECRETS,
+            "dagsDelivery": "git-bundle",
+            "dagsSubPath": "",
+            "dagBundles": [{"name": "a", "repository": "git@github.com:example/a.git", "keySecret": "team-jwt"}],
+        },
+        {},
+        "keySecrets",
+        "found team-jwt, which airflow:dagBundles names too",
+    ),
     "a key in a Secret of the stack": (
         DEV,
         {"keySource": "secret", "keySecrets": {**KEY_SECRETS, "fernetKey": "airflow-keys-fernet-key-1a2b3c4d"}},

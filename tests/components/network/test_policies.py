@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import replace
 from typing import Any, Literal
 
 import pytest
@@ -159,6 +160,17 @@ def test_only_the_port_of_a_database_among_others_is_closed(executor: Executor, 
         assert reaches(specs, SCHEDULER, target, 443) is executor.kubernetes, "the Kubernetes API may be there"
         for pod in (REDIS, STATSD, STRANGER):
             assert not any(reaches(specs, pod, target, port) for port in (443, SHARED.port))
+
+
+def test_ports_around_that_of_a_database_stay_open_wherever_it_listens() -> None:
+    for port in (1, 2, 5433, 65534, 65535):
+        specs = policies(database=replace(SHARED, port=port))
+        for around in {1, port - 1, port, port + 1, 65535} - {0, 65536}:
+            assert reaches(specs, WORKERS[0], EXTERNAL_DATABASE, around) is (around != port), (port, around)
+        ports = [entry for spec in specs.values() for rule in spec.get("egress", ()) for entry in rule.get("ports", ())]
+        assert all(entry["port"] <= entry["endPort"] for entry in ports if "endPort" in entry), (
+            "a cluster refuses others"
+        )
 
 
 def test_metadata_service_stays_closed_beside_a_database() -> None:

@@ -114,6 +114,12 @@ def test_parts_that_are_secrets_are_hidden_alone() -> None:
     assert masker.text("-----BEGIN OPENSSH") == "-----BEGIN OPENSSH"
 
 
+def test_short_parts_of_a_list_or_of_a_uri_are_hidden_alone() -> None:
+    masker = Masker(KEY, ["ab,zebra-7x", "https://user:t0k3n-9@host/path"])
+    for text in ("zebra-7x", "t0k3n-9"):
+        assert without_digests(masker.text(f"x {text} y")) == f"x {SHOWN} y"
+
+
 def test_a_short_secret_is_hidden_where_it_is_marked_alone() -> None:
     """Else nobody could read a report of a stack whose password is `admin`."""
     masker = Masker(KEY, ["admin"])
