@@ -450,6 +450,8 @@ def test_backups_reach_database_and_bucket_where_dumps_go_to_one(database: Datab
     storage = Pod(namespace=None, address="192.0.2.7")
     assert reaches(policies(**given, backup_bucket=True, extra_egress=(opened,)), BACKUP, storage, 9000)
     assert not reaches(policies(**given, extra_egress=(opened,)), BACKUP, storage, 9000)
+    both = ExtraEgress(components=("database-backup", "scheduler"), cidrs=opened.cidrs, ports=opened.ports)
+    assert reaches(policies(**given, extra_egress=(both,)), SCHEDULER, storage, 9000)
 
 
 # The set
