@@ -170,7 +170,7 @@ def test_config_keys_and_outputs_exist(document: Path) -> None:
 # Code
 
 
-@pytest.mark.parametrize(("document", "code"), _every("python"))
+@each(("document", "code"), _every("python"))
 def test_python_compiles(document: Path, code: str) -> None:
     compile(textwrap.dedent(code), str(document), "exec")
 

@@ -24,7 +24,7 @@ def test_sound_release_is_not_refused() -> None:
     assert list(release_refusals(installed(chart_version="1.19.0", app_version="3.0.2"))) == []
 
 
-@pytest.mark.parametrize(
+@each(
     ("release", "expected"),
     [
         (lambda: installed(status="pending-upgrade"), "expected revision 3 deployed, found pending-upgrade"),

@@ -201,7 +201,7 @@ def test_name_that_could_leave_the_folder_is_refused(project: Path, name: str) -
         prepare_work_dir(project, name)
 
 
-@pytest.mark.parametrize("name", ["state", "pulumi", "passphrase", "cluster"])
+@each("name", ["state", "pulumi", "passphrase", "cluster"])
 def test_name_of_something_else_in_the_folder_is_refused(project: Path, name: str) -> None:
     with pytest.raises(StackUnknown, match="another use"):
         LocalFolder(project).work(name)
