@@ -17,8 +17,10 @@ from components.user_values.yaml_texts import given_variables
 
 STATSD: Final = "airflow-statsd"
 """The chart's own statsd."""
+STATSD_OPTION: Final = "config.metrics.statsd"
+"""The options of the system that gets metrics, without _host and _port."""
 _HOSTS: Final[Mapping[str, tuple[str, str, int]]] = {
-    "config.metrics.statsd": (STATSD, "UDP", 9125),
+    STATSD_OPTION: (STATSD, "UDP", 9125),
     "config.metrics.otel": ("", "TCP", 4318),
     "config.traces.otel": ("", "TCP", 4318),
 }
@@ -45,14 +47,9 @@ def closed_problems(helm_values: Mapping[str, Any], surroundings: Surroundings) 
     Only for a stack with network policies.
     """
     for option, (own, protocol, port) in _HOSTS.items():
-        variable = variable_of(f"{option.removeprefix('config.')}_host")
-        # The address of the node, or what a Secret has, is never the chart's own.
-        elsewhere = [
-            (path, _ELSEWHERE) for path, name, host in given_variables(helm_values) if name == variable and host is None
-        ]
-        for path, host in (*given_options(helm_values, f"{option}_host"), *elsewhere):
+        for path, host in named_hosts(helm_values, option):
             ports = [value for _, value in given_options(helm_values, f"{option}_port")] or [port]
-            if isinstance(host, str) and host and not is_own(host, own) and not _opened(surroundings, protocol, ports):
+            if not is_own(host, own) and not _opened(surroundings, protocol, ports):
                 yield (
                     path,
                     f"{path} {NOT_OFF}: pods may send metrics to the chart's statsd only; open {protocol} port "
@@ -134,6 +131,20 @@ def _port(url: str) -> int | None:
 
 def _opened(surroundings: Surroundings, protocol: str, ports: list[Any]) -> bool:
     return all(str(port).isdecimal() and surroundings.may_send(protocol, int(port)) for port in ports)
+
+
+def named_hosts(helm_values: Mapping[str, Any], option: str) -> list[tuple[str, str]]:
+    """Return path and host of each place that names the host of a system.
+
+    option: without its `_host`, such as config.metrics.statsd.
+    """
+    variable = variable_of(f"{option.removeprefix('config.')}_host")
+    given = [*given_options(helm_values, f"{option}_host")]
+    # The address of the node, or what a Secret has, is never the chart's own.
+    given += [
+        (path, _ELSEWHERE) for path, name, host in given_variables(helm_values) if name == variable and host is None
+    ]
+    return [(path, host) for path, host in given if isinstance(host, str) and host]
 
 
 def is_own(host: str, own: str) -> bool:

@@ -17,6 +17,7 @@ from components.chart_values.owned_values import owner
 from components.chart_values.value_paths import at, leaf_paths, nested, under
 from components.chart_values.worker_sets import BUDGET, elements, several
 from components.user_values.airflow_options import OPTIONS, option_of
+from components.user_values.closed_systems import STATSD_OPTION, named_hosts
 from components.user_values.surroundings import Surroundings
 from components.user_values.yaml_texts import given_variables
 
@@ -59,7 +60,7 @@ def _server_config(values: Mapping[str, Any], surroundings: Surroundings) -> boo
 
 def _sends_metrics(values: Mapping[str, Any], _: Surroundings) -> bool:
     off = str(at(values, "config.metrics.statsd_on")).lower() in ("false", "f", "0")
-    return off or at(values, "statsd.enabled") is not False or bool(at(values, "config.metrics.statsd_host"))
+    return off or at(values, "statsd.enabled") is not False or bool(named_hosts(values, STATSD_OPTION))
 
 
 def _authenticates(values: Mapping[str, Any], _: Surroundings) -> bool:

@@ -13,7 +13,14 @@ from components.chart_values.value_paths import at, leaves, without_numbers
 from components.database.client_certificate import CLIENT_VARIABLES
 from components.kube.any_form import entries, mapping
 from components.texts import fields
-from components.user_values.closed_systems import NOT_OFF, STATSD, closed_problems, is_own
+from components.user_values.closed_systems import (
+    NOT_OFF,
+    STATSD,
+    STATSD_OPTION,
+    closed_problems,
+    is_own,
+    named_hosts,
+)
 from components.user_values.dag_values import dag_problems
 from components.user_values.surroundings import Surroundings
 from components.user_values.yaml_texts import given_variables
@@ -151,8 +158,8 @@ def _of_no_use(helm_values: Mapping[str, Any], surroundings: Surroundings) -> It
                 f"command cannot read, found {number}",
             )
     for path, port in given_options(helm_values, "config.metrics.statsd_port"):
-        host = next((found for _, found in given_options(helm_values, "config.metrics.statsd_host")), "")
-        if str(port) != _STATSD_PORT and (not host or is_own(str(host), STATSD)):
+        hosts = named_hosts(helm_values, STATSD_OPTION)
+        if str(port) != _STATSD_PORT and all(is_own(host, STATSD) for _, host in hosts):
             yield path, f"{path}: the chart's statsd listens at port {_STATSD_PORT} only; leave it out"
     if at(helm_values, "ingress.flower.enabled") and not at(helm_values, "flower.enabled"):
         yield "ingress.flower.enabled", "ingress.flower.enabled has no effect without flower.enabled; leave it out"

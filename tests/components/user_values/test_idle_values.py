@@ -198,6 +198,9 @@ def test_metrics_that_nobody_receives_are_refused() -> None:
     assert told.startswith("config.metrics.statsd_on has no effect while statsd.enabled is false")
     assert found({**without, "config": {"metrics": {"statsd_on": "False"}}}) == []
     assert found({**without, "config": {"metrics": {"statsd_on": "True", "statsd_host": "datadog.monitoring"}}}) == []
+    node = "{name: AIRFLOW__METRICS__STATSD_HOST, valueFrom: {fieldRef: {fieldPath: status.hostIP}}}"
+    on = {**without, "config": {"metrics": {"statsd_on": "True", "statsd_port": 8125}}, "extraEnv": f"- {node}\n"}
+    assert found(on) == [], "an agent on each node, by a variable"
 
 
 def test_option_of_what_the_stack_lacks_is_refused_wherever_it_is_set() -> None:
