@@ -48,7 +48,6 @@ _GONE: Final[Mapping[str, str]] = {
         "allow_trigger_in_future authenticate dag_stale_not_seen_duration dependency_detector run_duration "
         "schedule_after_task_execution standalone_dag_processor"
     ),
-    "smtp": "smtp_password smtp_user",
     "traces": "otel_task_log_event",
     "webserver": (
         "access_logformat allow_raw_html_descriptions allowed_payload_size analytics_id analytics_tool "
@@ -122,41 +121,18 @@ _MOVED: Final[Mapping[str, str]] = {
     "scheduler.statsd_prefix": "metrics.statsd_prefix",
     "scheduler.zombie_detection_interval": "scheduler.task_instance_heartbeat_timeout_detection_interval",
     "triggerer.default_capacity": "triggerer.capacity",
-    "webserver.access_denied_message": "fab.access_denied_message",
     "webserver.access_logfile": "",
-    "webserver.auth_rate_limit": "fab.auth_rate_limit",
-    "webserver.auth_rate_limited": "fab.auth_rate_limited",
-    "webserver.base_url": "api.base_url",
-    "webserver.config_file": "fab.config_file",
-    "webserver.cookie_samesite": "fab.cookie_samesite",
-    "webserver.cookie_secure": "fab.cookie_secure",
-    "webserver.enable_proxy_fix": "fab.enable_proxy_fix",
-    "webserver.enable_swagger_ui": "api.enable_swagger_ui",
-    "webserver.expose_config": "api.expose_config",
-    "webserver.expose_hostname": "fab.expose_hostname",
     "webserver.force_log_out_after": "fab.session_lifetime_minutes",
-    "webserver.navbar_color": "fab.navbar_color",
-    "webserver.navbar_hover_color": "fab.navbar_hover_color",
-    "webserver.navbar_text_color": "fab.navbar_text_color",
-    "webserver.navbar_text_hover_color": "fab.navbar_text_hover_color",
-    "webserver.proxy_fix_x_for": "fab.proxy_fix_x_for",
-    "webserver.proxy_fix_x_host": "fab.proxy_fix_x_host",
-    "webserver.proxy_fix_x_port": "fab.proxy_fix_x_port",
-    "webserver.proxy_fix_x_prefix": "fab.proxy_fix_x_prefix",
-    "webserver.proxy_fix_x_proto": "fab.proxy_fix_x_proto",
-    "webserver.secret_key": "api.secret_key",
-    "webserver.session_backend": "fab.session_backend",
     "webserver.session_lifetime_days": "fab.session_lifetime_minutes",
-    "webserver.session_lifetime_minutes": "fab.session_lifetime_minutes",
-    "webserver.update_fab_perms": "fab.update_fab_perms",
     "webserver.web_server_host": "api.host",
     "webserver.web_server_port": "api.port",
     "webserver.web_server_ssl_cert": "api.ssl_cert",
     "webserver.web_server_ssl_key": "api.ssl_key",
     "webserver.web_server_worker_timeout": "api.worker_timeout",
-    "webserver.workers": "api.workers",
 }
-"""Options that have another name now."""
+"""Options that have another name now. Those of the webserver that kept theirs are found in `_HEIRS`."""
+_HEIRS: Final = ("api", "fab")
+"""Sections to which options of the webserver went."""
 
 _SECTIONS: Final[Mapping[str, str]] = {"kubernetes": "kubernetes_executor"}
 """Sections that have another name now. No option of theirs is read under the old one."""
@@ -171,8 +147,9 @@ _WITHOUT_READER: Final[Mapping[str, str]] = {
     "kubernetes_node_selectors": "workers.kubernetes.nodeSelector",
     "kubernetes_secrets": "valueFrom in workers.kubernetes.env",
     "ldap": "apiServer.apiServerConfig",
+    **dict.fromkeys(("smtp.smtp_password", "smtp.smtp_user"), "the connection smtp_default, in airflow:connections"),
 }
-"""Sections of executors and of versions before 2, which nothing reads; each with what to use instead."""
+"""Sections of executors and of versions before 2, and options, which nothing reads; each with what to use instead."""
 _WEBSERVER: Final = "webserver"
 _STILL_READ: Final = ("log_request_clock_grace",)
 """What Airflow 3.2.2 reads in the section of the webserver, which it has no longer."""
@@ -194,8 +171,9 @@ def removed_option_problems(
     for section, option, value in given_config(helm_values):
         new = _new(section.lower(), option.lower())
         path = f"config.{section}.{option}"
-        if section.lower() in _WITHOUT_READER:
-            yield path, f"{path} is not an option of Airflow 3; use {_WITHOUT_READER[section.lower()]}"
+        unread = _unread(section.lower(), option.lower())
+        if unread is not None:
+            yield path, f"{path} is not an option of Airflow 3; use {unread}"
             continue
         if new is None and section != section.lower() and section.lower() in OPTIONS:
             yield path, f"{path} is not read: Airflow knows its sections in small letters; use config.{section.lower()}"
@@ -211,7 +189,7 @@ def removed_option_problems(
         meaning = None if found else variable_meant(name)
         if meaning is not None:
             yield f"{path} {name}", f"{path} sets {name}, which Airflow does not read; {_use(meaning, variable=True)}"
-        unread = None if found is None else _WITHOUT_READER.get(found[1].lower())
+        unread = None if found is None else _unread(found[1].lower(), found[2].lower())
         if unread is not None:
             yield f"{path} {name}", f"{path} sets {name}, which is not an option of Airflow 3; use {unread}"
             continue
@@ -220,6 +198,11 @@ def removed_option_problems(
             against = _against(new, value, refusal)
             instead = against or f"; {_use(new, variable=True)}"
             yield f"{path} {name}", f"{path} sets {name}, which is not an option of Airflow 3{instead}"
+
+
+def _unread(section: str, option: str) -> str | None:
+    """Return what to use instead of an option that nothing reads, if it is not another option."""
+    return _WITHOUT_READER.get(section) or _WITHOUT_READER.get(f"{section}.{option}")
 
 
 def _against(new: str, value: Any, refusal: Callable[[Mapping[str, Any]], str | None]) -> str:
@@ -235,7 +218,9 @@ def _new(section: str, option: str) -> str | None:
         return _REMOVED.get(f"{section}.{option}", f"{section}.{option}")
     removed = "" if section in _GONE_SECTIONS else _REMOVED.get(f"{section}.{option}")
     if removed is None and section == _WEBSERVER:
-        return None if option in _STILL_READ else ""
+        if option in _STILL_READ:
+            return None
+        return next((f"{heir}.{option}" for heir in _HEIRS if option in OPTIONS[heir]), "")
     return meant(section, option) if removed is None else removed
 
 
