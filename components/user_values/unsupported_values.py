@@ -37,6 +37,7 @@ _SWITCHES: Final[Mapping[str, str]] = {
     "cleanup.enabled": "its pods have no network policy; leave it out: Airflow deletes "
     "finished task pods itself (config.kubernetes_executor.delete_worker_pods)",
 }
+"""What has to be off, each with the reason."""
 _SERVER_CONFIG: Final = ("apiServer.apiServerConfig", "apiServer.apiServerConfigConfigMapName")
 _PUBLIC_ROLE: Final = re.compile(r"(?m)^\s*AUTH_ROLE_PUBLIC\s*=\s*[\"']([^\"'\n]*)[\"']")
 _PIP: Final = "_PIP_ADDITIONAL_REQUIREMENTS"
@@ -107,8 +108,12 @@ def unsupported_problems(helm_values: Mapping[str, Any], surroundings: Surroundi
             "package index, and each start would wait for one; use an image with the packages (docs/image.md)",
         )
     for path, why in _SWITCHES.items():
-        if at(helm_values, path):
-            yield path, f"{path} {NOT_OFF}: {why}, {_OPEN}"
+        part, _, switch = path.partition(".")
+        # Alone, the rest would be refused without this switch.
+        whole = switch == "enabled" and set(mapping(helm_values.get(part))) - {switch}
+        if whole or at(helm_values, path):
+            told = part if whole else path
+            yield told, f"{told} {NOT_OFF}: {why}, {_OPEN}"
     yield from closed_problems(helm_values, surroundings)
 
 

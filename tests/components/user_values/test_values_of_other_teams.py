@@ -68,6 +68,15 @@ def test_off_is_said_of_what_is_not_deployed() -> None:
     assert problem.startswith("flower.enabled has no effect")
 
 
+def test_optional_part_that_is_refused_is_refused_as_a_whole() -> None:
+    """Without its switch, the rest was refused with the advice to set the switch."""
+    surroundings = Surroundings(isolated=True, switched_off={"cleanup": "airflow:executor with KubernetesExecutor"})
+    for part in ({"cleanup": {"schedule": "@daily"}}, {"flower": {"resources": {"limits": {"memory": "1Gi"}}}}):
+        for given in (part, {name: {"enabled": True, **values} for name, values in part.items()}):
+            [told] = problems(given, chart_values(), chart_schema(), surroundings)
+            assert told.startswith(f"{next(iter(part))} is refused while airflow:networkIsolation is not off"), told
+
+
 def test_each_wrong_variable_of_a_list_is_told_at_once() -> None:
     """One of them hid the others, which came up after the next try."""
     names = ("_PIP_ADDITIONAL_REQUIREMENTS", "AIRFLOW__LOGGING__REMOTE_LOGGING", "AIRFLOW__API__AUTH_BACKENDS")
