@@ -192,6 +192,19 @@ OWNED: Final[Mapping[str, str]] = {
 }
 """Paths that the program sets itself, each with the config key to use instead."""
 
+OFF: Final = frozenset(
+    {
+        "allowJobLaunching",
+        "allowPodLaunching",
+        "multiNamespaceMode",
+        "postgresql.enabled",
+        "triggerer.persistence.enabled",
+        "useStandardNaming",
+        *(path for path in OWNED if path.endswith(".safeToEvict")),
+    }
+)
+"""Switches that the program has off in every stack, for what `false` says: many files say it, and it is true."""
+
 FREE: Final = (
     "dags.gitSync.containerLifecycleHooks",
     "dags.gitSync.emptyDirConfig",

@@ -14,7 +14,7 @@ from typing import Any, Final
 from components.chart_values.availability import without_what_hides
 from components.chart_values.chart_defaults import chart_values, merged
 from components.chart_values.managed_variables import managed_variable_problems
-from components.chart_values.owned_values import APPENDED, OWNED, advice, holds_own, owner
+from components.chart_values.owned_values import APPENDED, OFF, OWNED, advice, holds_own, owner
 from components.chart_values.repeated_variables import with_each_variable_once
 from components.chart_values.security_contexts import completed, completed_sets, context_problems, with_ids_of_all
 from components.chart_values.value_paths import at, leaf_paths, nested, under
@@ -156,6 +156,8 @@ def _placed(
     """Yield the problems that a path has whatever its value is."""
     for path in leaf_paths(helm_values):
         own, dead, new = owner(path), dead_instead(path, schema), replacements(path, schema)
+        if own is not None and at(helm_values, path) is False and _is_off(path, off):
+            continue
         if own is not None:
             yield path, f"{path} is set by the program; {advice(own)}"
         elif dead is not None:
@@ -166,6 +168,11 @@ def _placed(
             yield path, f"{path}: expected a map, found nothing; leave it out"
         elif holds_own(path) and not isinstance(at(helm_values, path), Mapping):
             yield path, f"{path} holds values that the program sets; give a map of the others"
+
+
+def _is_off(path: str, off: Mapping[str, str]) -> bool:
+    """Return whether it is so that a value of the program is false. off: paths of what is not deployed."""
+    return path in OFF or (path.endswith(".enabled") and path.removesuffix(".enabled") in off)
 
 
 def _not_of_the_chart(path: str, key: str, chart_values: Mapping[str, Any], schema: Mapping[str, Any]) -> str:

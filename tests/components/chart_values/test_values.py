@@ -11,9 +11,10 @@ from typing import Any, Final
 
 import pytest
 
-from components.chart_values.chart_defaults import FOLDER, chart_schema, chart_values, schema_problems
+from components.chart_values.chart_defaults import FOLDER, chart_schema, chart_values, merged, schema_problems
 from components.chart_values.executor import Executor
 from components.chart_values.ingress import Ingress
+from components.chart_values.owned_values import OFF
 from components.chart_values.release_inputs import DagAccess, ReleaseInputs
 from components.chart_values.scale import Scale, WorkerAutoscaling
 from components.chart_values.size_preset import SizePreset
@@ -309,6 +310,13 @@ def test_nothing_may_be_evicted(inputs: ReleaseInputs) -> None:
         if component == ("redis",) and not inputs.executor.celery:
             continue
         assert at(values, ".".join((*component, "safeToEvict"))) is False, component
+
+
+@every_combination
+def test_what_users_may_say_is_off_is_off(inputs: ReleaseInputs) -> None:
+    values = merged(chart_values(), airflow_values(inputs))
+    deployed = [path for path in OFF if not path.startswith("redis.") or at(values, "redis.enabled")]
+    assert {path for path in deployed if at(values, path) is not False} == set()
 
 
 @every_combination

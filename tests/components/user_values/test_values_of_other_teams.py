@@ -68,6 +68,16 @@ def test_off_is_said_of_what_is_not_deployed() -> None:
     assert problem.startswith("flower.enabled has no effect")
 
 
+def test_off_is_said_of_what_no_stack_has_on() -> None:
+    redis = Surroundings(switched_off={"redis": "airflow:executor with CeleryExecutor"})
+    for path in ("postgresql.enabled", "scheduler.safeToEvict", "triggerer.persistence.enabled", "multiNamespaceMode"):
+        assert problems(nested(path, False), chart_values(), chart_schema()) == []
+        assert len(problems(nested(path, True), chart_values(), chart_schema())) == 1
+    assert problems(nested("redis.enabled", False), chart_values(), chart_schema(), redis) == []
+    for path in ("redis.enabled", "networkPolicies.enabled", "createUserJob.enabled", "migrateDatabaseJob.enabled"):
+        assert len(problems(nested(path, False), chart_values(), chart_schema())) == 1, path
+
+
 def test_optional_part_that_is_refused_is_refused_as_a_whole() -> None:
     """Without its switch, the rest was refused with the advice to set the switch."""
     surroundings = Surroundings(isolated=True, switched_off={"cleanup": "airflow:executor with KubernetesExecutor"})
