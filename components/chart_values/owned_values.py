@@ -16,6 +16,7 @@ _OF_JOBS: Final = {
 }
 """Keys of the chart's Jobs, each with the key of all pods that the program's own Jobs follow (see `job_pods`)."""
 SAFE_TO_EVICT: Final = "cluster-autoscaler.kubernetes.io/safe-to-evict"
+_BY_TASKS: Final = "airflow:workerScaling keda"
 _NOTHING: Final = "nothing: "
 """Begins the reason why there is nothing to use instead of a value."""
 
@@ -179,8 +180,17 @@ OWNED: Final[Mapping[str, str]] = {
     "useStandardNaming": "nothing: the names of the Services are fixed",
     "webserverSecretKey": "airflow:apiSecretKey",
     "webserverSecretKeySecretName": "airflow:keySecrets, with airflow:keySource secret",
-    "workers.celery.hpa": "airflow:workerScaling",
-    "workers.celery.keda": "airflow:workerScaling and airflow:workerMaxReplicas",
+    "workers.celery.hpa": f"{_BY_TASKS}, which adds workers while tasks wait",
+    "workers.celery.keda": f"nothing: {_BY_TASKS} makes a ScaledObject with a pace and a query of its own",
+    **{
+        f"workers.celery.{scaler}.{key}": instead
+        for scaler in ("hpa", "keda")
+        for key, instead in (
+            ("enabled", _BY_TASKS),
+            ("minReplicaCount", f"airflow:workerReplicas, with {_BY_TASKS}"),
+            ("maxReplicaCount", f"airflow:workerMaxReplicas, with {_BY_TASKS}"),
+        )
+    },
     "workers.celery.persistence": "airflow:taskLogs worker, which gives each worker a volume",
     "workers.celery.persistence.size": "airflow:taskLogsStorageGib",
     "workers.celery.replicas": "airflow:workerReplicas",
@@ -198,8 +208,10 @@ OFF: Final = frozenset(
         "allowPodLaunching",
         "multiNamespaceMode",
         "postgresql.enabled",
+        "triggerer.keda.enabled",
         "triggerer.persistence.enabled",
         "useStandardNaming",
+        "workers.celery.hpa.enabled",
         *(path for path in OWNED if path.endswith(".safeToEvict")),
     }
 )

@@ -162,6 +162,8 @@ def _placed(
             yield path, f"{path} is set by the program; {advice(own)}"
         elif dead is not None:
             yield path, f"{path} has no effect here; {advice(dead)}"
+        elif new and at(helm_values, path) is False and all(_is_off(place, off) for place in new):
+            yield path, f"{path} is deprecated in the chart; leave it out, because it is off here"
         elif new:
             yield path, f"{path} is deprecated in the chart; use {_working(new, schema, off)}"
         elif holds_own(path) and at(helm_values, path) is None:
@@ -172,7 +174,7 @@ def _placed(
 
 def _is_off(path: str, off: Mapping[str, str]) -> bool:
     """Return whether it is so that a value of the program is false. off: paths of what is not deployed."""
-    return path in OFF or (path.endswith(".enabled") and path.removesuffix(".enabled") in off)
+    return path in OFF or path in off or (path.endswith(".enabled") and path.removesuffix(".enabled") in off)
 
 
 def _not_of_the_chart(path: str, key: str, chart_values: Mapping[str, Any], schema: Mapping[str, Any]) -> str:

@@ -161,6 +161,12 @@ def _switched_off(config: Config) -> dict[str, str]:
             ("workers.kubernetes", "podTemplate", "cleanup", *_options_of_task_pods()),
             f"{EXECUTOR.full} with KubernetesExecutor",
         )
+    if not config.bad(WORKER_SCALING) and config[WORKER_SCALING] is WorkerScaling.FIXED:
+        off["workers.celery.keda"] = f"{WORKER_SCALING.full} keda"
+    if not config.bad(TASK_LOGS) and log_store(config) is not TaskLogStore.WORKER:
+        off["workers.celery.persistence.enabled"] = f"{TASK_LOGS.full} worker"
+    if not config.bad(TASK_LOGS) and log_store(config) is not TaskLogStore.VOLUME:
+        off["logs.persistence.enabled"] = f"{TASK_LOGS.full} volume"
     if not config.bad(TASK_LOGS) and log_store(config) in (TaskLogStore.S3, TaskLogStore.REMOTE):
         off |= dict.fromkeys(("elasticsearch", "opensearch"), f"{TASK_LOGS.full} volume")
     if not config[PGBOUNCER_ENABLED]:

@@ -316,7 +316,7 @@ def test_nothing_may_be_evicted(inputs: ReleaseInputs) -> None:
 def test_what_users_may_say_is_off_is_off(inputs: ReleaseInputs) -> None:
     values = merged(chart_values(), airflow_values(inputs))
     deployed = [path for path in OFF if not path.startswith("redis.") or at(values, "redis.enabled")]
-    assert {path for path in deployed if at(values, path) is not False} == set()
+    assert {path for path in deployed if at(values, path)} == set()
 
 
 @every_combination

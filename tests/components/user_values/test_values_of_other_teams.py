@@ -8,6 +8,7 @@ from components.chart_values.chart_defaults import chart_schema, chart_values
 from components.chart_values.value_paths import nested
 from components.user_values.surroundings import Surroundings
 from components.user_values.user_values import problems
+from tests import samples
 from tests.cases import each
 
 
@@ -76,6 +77,34 @@ def test_off_is_said_of_what_no_stack_has_on() -> None:
     assert problems(nested("redis.enabled", False), chart_values(), chart_schema(), redis) == []
     for path in ("redis.enabled", "networkPolicies.enabled", "createUserJob.enabled", "migrateDatabaseJob.enabled"):
         assert len(problems(nested(path, False), chart_values(), chart_schema())) == 1, path
+
+
+def test_off_is_said_of_what_the_typed_keys_leave_off() -> None:
+    """To be told to set airflow:taskLogs to worker would be the opposite."""
+    fixed = samples.external().with_({"taskLogs": "remote", "taskLogsUrl": "s3://company-logs/airflow"})
+    off = {"enabled": False}
+    celery = {"keda": off, "hpa": off, "persistence": off}
+    assert fixed.with_({"helmValues": {"workers": {"celery": celery}, "logs": {"persistence": off}}}).problems() == ()
+    [told] = fixed.with_({"helmValues": {"workers": {"persistence": off}}}).problems()
+    assert "leave it out, because it is off here" in told
+    scaled = fixed.with_({"workerScaling": "keda", "helmValues": {"workers": {"celery": {"keda": off}}}})
+    assert "airflow:workerScaling" in scaled.problems()[0]
+    volume = samples.external().with_({"helmValues": {"logs": {"persistence": off}}})
+    assert "airflow:taskLogs" in volume.problems()[0]
+
+
+@each(
+    "key, way",
+    [
+        ("enabled", "use airflow:workerScaling keda"),
+        ("minReplicaCount", "use airflow:workerReplicas, with airflow:workerScaling keda"),
+        ("maxReplicaCount", "use airflow:workerMaxReplicas, with airflow:workerScaling keda"),
+        ("cooldownPeriod", "leave it out, because airflow:workerScaling keda makes a ScaledObject with a pace"),
+    ],
+)
+def test_each_value_of_the_autoscaler_has_its_own_way(key: str, way: str) -> None:
+    [told] = problems(nested(f"workers.celery.keda.{key}", 7), chart_values(), chart_schema())
+    assert f"is set by the program; {way}" in told
 
 
 def test_optional_part_that_is_refused_is_refused_as_a_whole() -> None:
