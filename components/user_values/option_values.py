@@ -32,13 +32,18 @@ _EXPECTED: Final[Mapping[str, str]] = {
 _HIDDEN: Final = ("map",)
 """Kinds whose values may hold a password."""
 _BESIDE: Final[Mapping[str, str]] = {
+    "api.server_type": "uvicorn | gunicorn",
+    "celery.pool": "prefork | eventlet | gevent | solo | threads | processes | custom",
+    "fab.cookie_samesite": "Lax | Strict | None",
     "openlineage.transport": "map or nothing",
     **{
         f"celery_broker_transport_options.{option}": "number"
         for option in ("socket_connect_timeout", "socket_timeout", "visibility_timeout")
     },
 }
-"""Options of sections that have more than airflow_options.json knows."""
+"""Options that airflow_options.json does not know, or knows as a text where their reader takes a few alone
+(api_server_command.py of Airflow, celery/concurrency, werkzeug/http.py)."""
+_IN_ANY_CASE: Final = ("api.server_type", "fab.cookie_samesite")
 _NAME: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 """Airflow 1 had a colon before the last part."""
 _OF_FAB: Final = "airflow.providers.fab.auth_manager.api.auth.backend."
@@ -63,7 +68,8 @@ def option_value_problems(helm_values: Mapping[str, Any]) -> Iterator[tuple[str,
 
 
 def _problem(section: str, option: str, value: Any) -> str | None:
-    declared = OPTIONS.get(section, {}).get(option) or _BESIDE.get(f"{section}.{option}", "text")
+    name = f"{section}.{option}"
+    declared = _BESIDE.get(name) or OPTIONS.get(section, {}).get(option, "text")
     text = str(value)
     # Helm or Kubernetes puts something else there.
     if value is None or "{{" in text or "$(" in text:
@@ -74,7 +80,8 @@ def _problem(section: str, option: str, value: Any) -> str | None:
             None if gone is None else f"expected a name in Airflow 3, found one of {gone.rstrip('.')}, which it lacks"
         )
     kind = declared.removesuffix(_OR_NOTHING)
-    if _readable(kind, text) or (kind != declared and not text):
+    same = text in kind.split(_OR) or (name in _IN_ANY_CASE and text.lower() in kind.lower().split(_OR))
+    if same or _readable(kind, text) or (kind != declared and not text):
         return None
     gone = next((name for name in _GONE_MODULES if text.startswith(name)), None)
     if kind == "name" and gone is not None:

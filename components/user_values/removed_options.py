@@ -89,7 +89,7 @@ _MOVED: Final[Mapping[str, str]] = {
     "core.sql_alchemy_pool_size": "database.sql_alchemy_pool_size",
     "core.sql_alchemy_schema": "database.sql_alchemy_schema",
     "core.sql_engine_collation_for_ids": "database.sql_engine_collation_for_ids",
-    "core.sql_engine_encoding": "database.sql_engine_encoding",
+    "core.sql_engine_encoding": "",
     "kubernetes_executor.worker_pods_pending_timeout": "scheduler.task_queued_timeout",
     "kubernetes_executor.worker_pods_pending_timeout_check_interval": "scheduler.task_queued_timeout_check_interval",
     "kubernetes_executor.worker_pods_queued_check_interval": "scheduler.task_queued_timeout_check_interval",
@@ -99,7 +99,7 @@ _MOVED: Final[Mapping[str, str]] = {
     "scheduler.dag_dir_list_interval": "dag_processor.refresh_interval",
     "scheduler.deactivate_stale_dags_interval": "scheduler.parsing_cleanup_interval",
     "scheduler.file_parsing_sort_mode": "dag_processor.file_parsing_sort_mode",
-    "scheduler.local_task_job_heartbeat_sec": "scheduler.task_instance_heartbeat_sec",
+    "scheduler.local_task_job_heartbeat_sec": "workers.min_heartbeat_interval",
     "scheduler.max_callbacks_per_loop": "dag_processor.max_callbacks_per_loop",
     "scheduler.max_threads": "dag_processor.parsing_processes",
     "scheduler.min_file_process_interval": "dag_processor.min_file_process_interval",
@@ -153,9 +153,20 @@ _WITHOUT_READER: Final[Mapping[str, str]] = {
 _WEBSERVER: Final = "webserver"
 _STILL_READ: Final = ("log_request_clock_grace",)
 """What Airflow 3.2.2 reads in the section of the webserver, which it has no longer."""
+_UNREAD: Final[Mapping[str, str]] = {
+    "database.sql_engine_encoding": "",
+    "logging.color_log_error_keywords": "",
+    "logging.color_log_warning_keywords": "",
+    "scheduler.create_delta_data_intervals": "",
+    "scheduler.ignore_first_depends_on_past_by_default": "",
+    "scheduler.task_instance_heartbeat_sec": "workers.min_heartbeat_interval",
+    "traces.otel_debug_traces_on": "",
+}
+"""Options that Airflow 3.2.2 and 3.3.2 still describe, and that no line of theirs or of their providers reads."""
 _REMOVED: Final[Mapping[str, str]] = {
     **{f"{section}.{option}": "" for section, options in _GONE.items() for option in options.split()},
     **_MOVED,
+    **_UNREAD,
 }
 _TEXTS: Final = ("extraEnv", "podTemplate")
 """Values that are YAML in a text."""
@@ -179,7 +190,7 @@ def removed_option_problems(
             yield path, f"{path} is not read: Airflow knows its sections in small letters; use config.{section.lower()}"
         if new is not None:
             against = _against(new, value, refusal)
-            yield path, f"{path} is not an option of Airflow 3{against or f'; {_use(new)}'}"
+            yield path, f"{path} {_is(section, option)}{against or f'; {_use(new)}'}"
     variables = {(path, name): value for path, name, value in listed_variables(helm_values)}
     for path in _TEXTS:
         names = re.findall(r"\bAIRFLOW__[A-Z0-9_]+", without_comments(str(helm_values.get(path) or "")))
@@ -194,10 +205,15 @@ def removed_option_problems(
             yield f"{path} {name}", f"{path} sets {name}, which is not an option of Airflow 3; use {unread}"
             continue
         new = None if found is None else _new(section_of(found[1]), found[2].lower())
-        if new is not None:
+        if found is not None and new is not None:
             against = _against(new, value, refusal)
             instead = against or f"; {_use(new, variable=True)}"
-            yield f"{path} {name}", f"{path} sets {name}, which is not an option of Airflow 3{instead}"
+            yield f"{path} {name}", f"{path} sets {name}, which {_is(section_of(found[1]), found[2])}{instead}"
+
+
+def _is(section: str, option: str) -> str:
+    unread = f"{section}.{option}".lower() in _UNREAD
+    return "is read by nothing in Airflow 3" if unread else "is not an option of Airflow 3"
 
 
 def _unread(section: str, option: str) -> str | None:

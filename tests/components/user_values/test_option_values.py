@@ -34,6 +34,9 @@ def test_every_value_that_airflow_reads_is_accepted() -> None:
         ("core", "hostname_callable"): ("airflow.utils.net.get_host_ip_address", "", "{{ .Values.x }}"),
         ("celery", "mp_start_method"): ("spawn", ""),
         ("fab", "session_backend"): ("securecookie",),
+        ("fab", "cookie_samesite"): ("Strict", "lax", "None"),
+        ("api", "server_type"): ("uvicorn", "Gunicorn"),
+        ("celery", "pool"): ("threads", "{{ .Values.pool }}"),
         ("celery_broker_transport_options", "visibility_timeout"): (86400, "86400", "0.5"),
         ("core", "default_timezone"): ("America/Sao_Paulo", "UTC", "utc", "system", "{{ .Values.zone }}"),
         ("secrets", "backend_kwargs"): ('{"url": "https://v"}', "", None, "$(KWARGS)"),
@@ -59,6 +62,13 @@ def test_what_airflow_cannot_read_is_refused_with_what_it_expects() -> None:
             ("logging", "logging_level"),
             ("info", "TRACE", 10),
             "one of CRITICAL, FATAL, ERROR, WARN, WARNING, INFO, DEBUG",
+        ),
+        (("api", "server_type"), ("uvicron", ""), "one of uvicorn, gunicorn"),
+        (("fab", "cookie_samesite"), ("laxx", ""), "one of Lax, Strict, None"),
+        (
+            ("celery", "pool"),
+            ("Prefork", "thread", ""),
+            "one of prefork, eventlet, gevent, solo, threads, processes, custom",
         ),
         (
             ("dag_processor", "file_parsing_sort_mode"),

@@ -169,6 +169,21 @@ def test_option_of_an_airflow_before_3_that_nothing_reads_is_refused() -> None:
         assert found({"config": nested(option, 1)}) == []
 
 
+def test_option_that_airflow_describes_and_nothing_reads_is_refused() -> None:
+    for option, way in {
+        "logging.color_log_error_keywords": "leave it out",
+        "scheduler.create_delta_data_intervals": "leave it out",
+        "scheduler.ignore_first_depends_on_past_by_default": "leave it out",
+        "scheduler.task_instance_heartbeat_sec": "use config.workers.min_heartbeat_interval",
+    }.items():
+        [told] = found({"config": nested(option, "1")})
+        assert told == f"config.{option} is read by nothing in Airflow 3; {way}"
+        name = f"AIRFLOW__{option.replace('.', '__')}".upper()
+        [told] = found({"env": [{"name": name, "value": "1"}]})
+        assert f"{name}, which is read by nothing in Airflow 3; " in told
+    assert found({"config": {"workers": {"min_heartbeat_interval": 10}}}) == []
+
+
 def test_option_that_an_old_name_stands_for_is_one() -> None:
     """A way that nothing reads would be no way."""
     new = {name for name in _MOVED.values() if name}
