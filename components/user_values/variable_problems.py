@@ -45,6 +45,8 @@ _OF_AWS: Final = (
 )
 """Variables by which AWS's SDKs find another identity than the role of the pod."""
 
+_ROOTS_OWN: Final = re.compile(r"/?|/root(/.*)?")
+"""Folders in which nobody but root may write."""
 _API_SERVER: Final = "airflow-api-server"
 """Service of the API server, by which every task calls it over HTTP."""
 _KUBERNETES: Final = "$(KUBERNETES_SERVICE_HOST)"
@@ -78,7 +80,7 @@ def variable_problems(helm_values: Mapping[str, Any], surroundings: Surroundings
                 yield where, f"{path} sets {name} beside {own}, which gives it to some pods; use one of the two"
             elif _STORED.fullmatch(name):
                 yield where, f"{path} sets {name}, which Airflow does not read; use {name.upper()}"
-        yield from _unexpanded(path, variables)
+        yield from _folder_problems(path, variables)
         yield from _other_identities(path, names, surroundings)
     yield from _hidden_options(helm_values, lists)
     common = [variable for path in _EVERY_POD for variable in lists.get(path, ())]
@@ -86,9 +88,12 @@ def variable_problems(helm_values: Mapping[str, Any], surroundings: Surroundings
         yield from _proxy_problems(path, variables, common, surroundings)
 
 
-def _unexpanded(path: str, variables: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, str]]:
-    """Yield each list of folders that names itself, as a shell would read it, and each PATH without the system's."""
+def _folder_problems(path: str, variables: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Yield each list of folders that names itself, as a shell would, a PATH without the system's, a HOME of root."""
     for name, value in variables:
+        if name == "HOME" and isinstance(value, str) and _ROOTS_OWN.fullmatch(value):
+            text = f"{path} sets HOME to {value or 'nothing'}, where no pod may write: none runs as root"
+            yield f"{path} {name}", f"{text}; use /home/airflow, or leave it out"
         if name not in _SEARCHED or not isinstance(value, str):
             continue
         itself = re.search(rf"\$(?:{name}\b|[{{(]{name}[)}}])", value)

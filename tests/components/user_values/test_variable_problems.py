@@ -77,6 +77,18 @@ def test_list_of_folders_that_nothing_completes_is_refused() -> None:
     assert found(env(PYTHONPATH="/opt/airflow/dags/repo", PATHS="$PATH")) == []
 
 
+def test_home_of_root_is_refused_because_no_pod_runs_as_root() -> None:
+    for path in ("env", "scheduler.env", "workers.celery.env"):
+        for value in ("/root", "/root/airflow", "/"):
+            [told] = found(env(path, HOME=value))
+            assert told == (
+                f"{path} sets HOME to {value}, where no pod may write: none runs as root; use /home/airflow, or leave "
+                "it out"
+            )
+    for value in ("/home/airflow", "/tmp", "/opt/data/root", "$(FOLDER)"):
+        assert found(env(HOME=value)) == []
+
+
 def test_other_identity_in_aws_is_refused_where_pods_have_a_role() -> None:
     """AWS's SDKs ask for keys in variables first, and logs would go nowhere."""
     roles = Surroundings(with_role=("workers.celery", "workers.celery.sets", "apiServer"))
