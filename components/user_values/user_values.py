@@ -27,6 +27,7 @@ from components.user_values.apart_values import apart_problems
 from components.user_values.dead_values import DEAD, dead_instead
 from components.user_values.deprecated_values import replacements
 from components.user_values.foreign_values import foreign_instead
+from components.user_values.heartbeat_values import heartbeat_problems
 from components.user_values.idle_values import idle_problems, idle_set_problems, off_problems, switched_off_problems
 from components.user_values.mount_values import mount_problems
 from components.user_values.null_values import null_problems
@@ -85,6 +86,7 @@ def problems(
             helm_values, lambda values: next((text for _, text in unsupported_problems(values, surroundings)), None)
         ),
         *option_value_problems(helm_values),
+        *heartbeat_problems(helm_values),
         *text_problems(helm_values),
     ):
         if not _refused(path, found):
