@@ -17,12 +17,16 @@ SECTION = Section("Login", "without oidcIssuer, people log in to the UI by user 
 _ROLES: Final = ("Admin", "Op", "User", "Viewer", "Public")
 """Roles that every Airflow has (airflow.apache.org/docs/apache-airflow-providers-fab, access control)."""
 
+_ENDPOINT: Final = re.compile(
+    rf".+?(?P<below>{re.escape(WELL_KNOWN)}|/protocol/openid-connect(/.*)?)"
+    r"|.+/oauth2?(/[^/]+)?(/v[0-9.]+)?/(authorize|certs|jwks|keys|logout|token|userinfo)"
+)
+"""An address below an issuer: of its metadata, of Keycloak's endpoints, or of those of Entra ID, Okta and others."""
+
 
 def _issuer(text: str) -> str:
     """Return the issuer as OpenID Connect Discovery 1.0 (section 4) needs it: HTTPS, without query or fragment."""
     expected = "expected the HTTPS URL of an issuer, such as https://login.example.com/realms/main"
-    if text.rstrip("/").endswith(WELL_KNOWN):
-        fields.refuse(f"{expected}, found the address of its metadata: leave out {WELL_KNOWN}")
     try:
         parts = urlsplit(text)
         host, userinfo = parts.hostname, parts.username is not None or parts.password is not None
@@ -35,6 +39,11 @@ def _issuer(text: str) -> str:
         fields.refuse(f"{expected}, found http: an issuer has TLS")
     if parts.scheme != "https" or not host or parts.query or parts.fragment or not re.fullmatch(r"[!-~]+", text):
         fields.refuse(f"{expected}, found {fields.shown(text)}")
+    endpoint = _ENDPOINT.fullmatch(text.rstrip("/"))
+    if endpoint:
+        below = endpoint["below"]
+        right = f"leave out {below}" if below else "set the issuer that the metadata name"
+        fields.refuse(f"{expected}, found the address of an endpoint: {right}")
     return text.rstrip("/")
 
 

@@ -36,6 +36,21 @@ def test_a_login_in_the_issuer_is_not_shown() -> None:
     assert SECRET not in problem
 
 
+def test_an_endpoint_is_refused_with_the_issuer_that_it_is_of() -> None:
+    for endpoint, way in {
+        "https://k.test/realms/main/protocol/openid-connect/auth": "leave out /protocol/openid-connect/auth",
+        "https://k.test/auth/realms/main/protocol/openid-connect/": "leave out /protocol/openid-connect",
+        "https://k.test/realms/main/.well-known/openid-configuration": "leave out /.well-known/openid-configuration",
+        "https://login.microsoftonline.com/T/oauth2/v2.0/authorize": "set the issuer that the metadata name",
+        "https://x.okta.test/oauth2/default/v1/token": "set the issuer that the metadata name",
+    }.items():
+        (problem,) = problems({"oidcIssuer": endpoint})
+        assert "an issuer, such as https://login.example.com/realms/main, found the address of an endpoint: " in problem
+        assert way in problem
+    for issuer in ("https://k.test/realms/token", "https://x.okta.test/oauth2/default", "https://accounts.google.com"):
+        assert problems({"oidcIssuer": issuer}) == ()
+
+
 def test_a_file_of_ones_own_cannot_stand_beside_it() -> None:
     for name, value in (("apiServerConfig", "AUTH_TYPE = 4"), ("apiServerConfigConfigMapName", "own")):
         (problem,) = problems({"helmValues": {"apiServer": {name: value}}})
