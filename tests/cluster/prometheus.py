@@ -29,6 +29,14 @@ class Prometheus:
 
     address: str
 
+    def answers(self) -> bool:
+        """Whether it has started."""
+        try:
+            self.query("vector(1)")
+        except OSError:
+            return False
+        return True
+
     def query(self, expression: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._get("query", query=expression)["result"]
         return found
@@ -97,7 +105,9 @@ def prometheus(
             stderr=subprocess.STDOUT,
         )
         try:
-            yield Prometheus(_ADDRESS)
+            running = Prometheus(_ADDRESS)
+            until(running.answers, lambda: "Prometheus answers", 60)
+            yield running
         finally:
             process.terminate()
             process.wait(timeout=30)
