@@ -273,7 +273,7 @@ def test_every_deprecated_value_of_the_chart_is_refused_with_a_value_of_the_char
         ("workers.updateStrategy", "workers.celery.updateStrategy"),
         ("workers.podDisruptionBudget.enabled", "workers.celery.podDisruptionBudget.enabled"),
         ("workers.replicas", "airflow:workerReplicas"),
-        ("workers.keda.enabled", "airflow:workerScaling and airflow:workerMaxReplicas"),
+        ("workers.keda.enabled", "airflow:workerScaling keda"),
         ("workers.persistence.size", "airflow:taskLogsStorageGib"),
         ("workers.persistence.storageClassName", "workers.celery.persistence.storageClassName"),
         ("scheduler.securityContext", "scheduler.securityContexts.pod"),
