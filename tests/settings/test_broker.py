@@ -60,7 +60,7 @@ CASES: Final[dict[str, tuple[dict[str, Any], dict[str, str], str, str]]] = {
     ),
     "the chart's Redis": ({"helmValues": {"redis": {"persistence": {"size": "2Gi"}}}}, {}, "helmValues", "brokerUrl"),
     "its image": ({"helmValues": {"images": {"redis": {"tag": "8"}}}}, {}, "helmValues", "airflow:brokerUrl"),
-    "the chart's own switch": ({"helmValues": {"redis": {"enabled": False}}}, {}, "helmValues", "airflow:brokerUrl"),
+    "the chart's own switch": ({"helmValues": {"redis": {"enabled": True}}}, {}, "helmValues", "airflow:brokerUrl"),
     "the chart's own key": (
         {"helmValues": {"data": {"brokerUrlSecretName": "x"}}},
         {},
