@@ -50,6 +50,8 @@ class Surroundings:
     """Whether the program gives components requests of CPU and memory."""
     worker_grace_seconds: int = 0
     """Seconds that a worker which stops gives its tasks to end; 0 where it is not known."""
+    mounted: frozenset[str] = frozenset()
+    """Names of volumes that another config key mounts."""
     log_volume: bool = False
     """Whether all pods share a volume of task logs."""
     may_send: Callable[[str, int], bool] = lambda _, __: False

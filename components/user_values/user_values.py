@@ -29,7 +29,7 @@ from components.user_values.deprecated_values import replacements
 from components.user_values.foreign_values import foreign_instead
 from components.user_values.heartbeat_values import heartbeat_problems
 from components.user_values.idle_values import idle_problems, idle_set_problems, off_problems, switched_off_problems
-from components.user_values.mount_values import mount_problems
+from components.user_values.mount_values import mount_problems, volume_problems
 from components.user_values.null_values import null_problems
 from components.user_values.option_values import option_value_problems
 from components.user_values.pod_isolation import isolation_problems
@@ -105,7 +105,7 @@ def problems(
         if not _refused(place, found) and not _refused(place.rpartition(" ")[0], found)
     ]
     told = [*found, *(path for path, _ in variables)]
-    for path, problem in context_problems(helm_values):
+    for path, problem in (*context_problems(helm_values), *volume_problems(helm_values, surroundings.mounted)):
         if not _refused(path, found) and not any(other.startswith(path) for other in told):
             found[path] = problem
     copied = [path for path in found if " " not in path and at(helm_values, path) == at(chart_values, path)]

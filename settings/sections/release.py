@@ -19,6 +19,7 @@ from components.platform_args import AirflowPlatformArgs
 from components.preflight.finding import Preflight
 from components.task_logs.store import TaskLogStore
 from components.texts import fields
+from components.user_values.mount_values import mounted_names
 from components.user_values.user_values import problems as value_problems
 from settings.keys import Section
 from settings.reading import Config
@@ -100,7 +101,8 @@ def read_helm_values(config: Config) -> Mapping[str, Any]:
     _check_targets(config, values)
     if values:
         try:
-            found = value_problems(values, chart_values(), chart_schema(), surroundings(config))
+            around = replace(surroundings(config), mounted=mounted_names(list(config[WORKER_GROUPS])))
+            found = value_problems(values, chart_values(), chart_schema(), around)
             found += _beside_groups(values) if config[WORKER_GROUPS] else _no_workers(config, values)
             found += _unserved(config, values)
             schema = [*schema_problems(without_nulls(values)), *set_schema_problems(values)]
@@ -134,7 +136,8 @@ def check_group_values(config: Config) -> None:
     elements = [{"name": group["name"], **group_values(group)} for group in groups]
     values = nested(SETS, elements)
     try:
-        found = value_problems(values, chart_values(), chart_schema(), replace(surroundings(config), groups=True))
+        around = replace(surroundings(config), groups=True, mounted=mounted_names(config[HELM_VALUES]))
+        found = value_problems(values, chart_values(), chart_schema(), around)
         found += _new_problems([*set_schema_problems(values)], found)
     except RecursionError:
         found = [f"{SETS}: expected maps, found too many levels"]

@@ -36,7 +36,8 @@ def test_first_check_looks_for_what_the_volumes_of_a_team_need(
 ) -> None:
     """Before any pod is made, of the preflight or of a Job: it would wait for the volume."""
     volume = {"name": "git-ca", "configMap": {"name": "company-ca"}}
-    recorder = registered(samples.dev().with_({"helmValues": {"volumes": [volume]}}))
+    mount = {"name": "git-ca", "mountPath": "/etc/git-ca"}
+    recorder = registered(samples.dev().with_({"helmValues": {"volumes": [volume], "volumeMounts": [mount]}}))
     data = [made.revealed.get("data") or {} for made in recorder.every("kubernetes:core/v1:ConfigMap")]
     documents = [json.loads(item[DOCUMENT]) for item in data if DOCUMENT in item]
     assert [each["files"] for each in documents if each["kind"] == CheckKind.CLUSTER] == [

@@ -36,7 +36,7 @@ DATABASE: Final = "airflow-database-metadata-1a2b3c4d"
 OWN: Final = (DATABASE, "airflow-keys-jwt-secret-1a2b3c4d", "airflow-keys-fernet-key-1a2b3c4d")
 MARK: Final = "zz-mark"
 RULES: Final = tuple(rule for rule in isolation.RULES if rule.objects)
-SURROUNDINGS: Final = Surroundings(isolated=True, ui_reachable=False)
+SURROUNDINGS: Final = Surroundings(isolated=True, ui_reachable=False, mounted=frozenset({"v"}))
 
 
 @functools.cache

@@ -118,7 +118,8 @@ def test_chart_that_helm_cannot_render_is_a_failure(checkouts: Checkouts) -> Non
 @needs_chart
 def test_pod_that_kubernetes_would_refuse_is_a_failure(checkouts: Checkouts) -> None:
     """Helm renders a second volume of the same name, and an update would fail after the migration."""
-    users = json.dumps({"triggerer": {"extraVolumes": [{"name": "dags", "emptyDir": {}}]}})
+    own = {"extraVolumes": [{"name": "dags", "emptyDir": {}}]}
+    users = json.dumps({"triggerer": {**own, "extraVolumeMounts": [{"name": "dags", "mountPath": "/own"}]}})
 
     def with_volume(folder: Path) -> None:
         edit(folder / "Pulumi.dev.yaml", "config:\n", f"config:\n  airflow:helmValues: {users}\n")

@@ -65,7 +65,12 @@ def test_owned_value_is_refused_in_each_element(key: str, value: Any, instead: s
     [
         {"name": "gpu", "queue": "gpu", "replicas": 3, "resources": {"limits": {"nvidia.com/gpu": 1}}},
         {"name": "big", "nodeSelector": {"pool": "big"}, "tolerations": [{"key": "big"}], "priorityClassName": "high"},
-        {"name": "c", "env": [{"name": "A", "value": "b"}], "extraVolumes": [{"name": "x", "emptyDir": {}}]},
+        {"name": "c", "env": [{"name": "A", "value": "b"}], "hostAliases": [{"ip": "10.0.0.7", "hostnames": ["x"]}]},
+        {
+            "name": "v",
+            "extraVolumes": [{"name": "x", "emptyDir": {}}],
+            "extraVolumeMounts": [{"name": "x", "mountPath": "/x"}],
+        },
         {"name": "d", "labels": {"team": "data"}, "args": ["bash", "-c", "exec airflow celery worker -c 1 -q d"]},
         {"name": "e", "podDisruptionBudget": {"enabled": True, "config": {"maxUnavailable": 2}}},
     ],

@@ -18,7 +18,8 @@ DAG_CODE: Final = ("workers.celery", "workers.kubernetes", "dagProcessor", "trig
 
 
 def found(helm_values: dict[str, Any], **surroundings: Any) -> list[str]:
-    return problems(helm_values, chart_values(), chart_schema(), Surroundings(**surroundings))
+    mounted = frozenset({"a", "b"})
+    return problems(helm_values, chart_values(), chart_schema(), Surroundings(mounted=mounted, **surroundings))
 
 
 def in_set(**values: Any) -> dict[str, Any]:
