@@ -37,6 +37,10 @@ _SIDECARS: Final[Mapping[str, tuple[str, tuple[str, ...], tuple[int, ...]]]] = {
     "linkerd.io/inject": ("Linkerd", ("enabled", "ingress"), (8080, 8086, 8090)),
 }
 """Labels and annotations of pods: the mesh, the values that ask for its sidecar, and the ports that this needs."""
+_LINEAGE: Final = ("OPENLINEAGE_URL",)
+_TRACES: Final = tuple(f"OTEL_EXPORTER_OTLP_{signal}ENDPOINT" for signal in ("", "TRACES_", "METRICS_"))
+"""Variables that OpenTelemetry reads once Airflow has it on; without it, they are of a task's own code."""
+_OF_ALL: Final = ("env", "extraEnv")
 _ALL_PODS: Final = ("airflowPodAnnotations.", "labels.")
 _LDAP: Final = re.compile(r"AUTH_LDAP_SERVER\s*=\s*[\"'](ldaps?://[^\s\"']+)")
 
@@ -81,6 +85,7 @@ def closed_problems(helm_values: Mapping[str, Any], surroundings: Surroundings) 
                 f"{path} {NOT_OFF}: the scheduler sends events too, and may not send to port {needed}; open TCP port "
                 f"{needed} to all components in airflow:extraEgress",
             )
+    yield from _exporter_problems(helm_values, surroundings)
     yield from _sidecar_problems(helm_values, surroundings)
     for url in _LDAP.findall(str(at(helm_values, _SERVER_CONFIG) or "")):
         needed = _port(url)
@@ -89,6 +94,24 @@ def closed_problems(helm_values: Mapping[str, Any], surroundings: Surroundings) 
                 _SERVER_CONFIG,
                 f"{_SERVER_CONFIG} {NOT_OFF}: it names an LDAP server, and the API server may not send to port "
                 f"{needed}; open TCP port {needed} to api-server in airflow:extraEgress",
+            )
+
+
+def _exporter_problems(helm_values: Mapping[str, Any], surroundings: Surroundings) -> Iterator[tuple[str, str]]:
+    """Yield variables of every pod with the address to which all components send, not those of workers alone."""
+    traced = any(
+        str(value).lower() in ("true", "t", "1")
+        for option in ("config.traces.otel_on", "config.metrics.otel_on")
+        for _, value in given_options(helm_values, option)
+    )
+    for path, name, url in given_variables(helm_values):
+        needed = _port(str(url)) if path in _OF_ALL and name in (*_LINEAGE, *(_TRACES if traced else ())) else None
+        inside = needed is None or is_own(urlsplit(str(url)).hostname or "", "")
+        if needed is not None and not inside and not surroundings.may_send("TCP", needed):
+            yield (
+                f"{path} {name}",
+                f"{path} sets {name}, which {NOT_OFF}: the scheduler sends there too, and may not send to port "
+                f"{needed}; open TCP port {needed} to all components in airflow:extraEgress",
             )
 
 

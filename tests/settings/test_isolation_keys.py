@@ -142,3 +142,26 @@ def test_metrics_go_to_another_system_once_its_port_is_open() -> None:
     for closed in ({"protocol": "TCP"}, {"ports": [8126]}, {"components": ["scheduler", "api-server"]}):
         text = problems({"helmValues": values, "extraEgress": [{**entry, **closed}]})
         assert "open UDP port 8125 of the other system to all components in airflow:extraEgress" in text
+
+
+@each(
+    "name, url, beside",
+    [
+        ("OPENLINEAGE_URL", "http://marquez.lineage:5000", {}),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://otel.lineage:5000", {"traces": {"otel_on": "True"}}),
+    ],
+)
+def test_address_to_which_all_components_send_is_refused_until_its_port_is_open(
+    name: str, url: str, beside: dict[str, Any]
+) -> None:
+    def told(place: str, address: str, config: dict[str, Any], **changes: Any) -> str:
+        env = [{"name": name, "value": address}]
+        values = {"config": config, **({"env": env} if place == "env" else {"workers": {"celery": {"env": env}}})}
+        return problems({"helmValues": values, **changes})
+
+    entry = {"components": ["all"], "namespaces": ["lineage"], "ports": [5000]}
+    assert "open TCP port 5000 to all components in airflow:extraEgress" in told("env", url, beside)
+    assert told("env", url, beside, extraEgress=[entry]) == "", "the way"
+    assert told("env", "http://localhost:5000", beside) == "", "a sidecar"
+    assert told("workers", url, beside) == "", "workers alone"
+    assert (told("env", url, {}) == "") == bool(beside), "of a task's own code"
