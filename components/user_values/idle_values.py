@@ -76,6 +76,12 @@ def _searches(name: str) -> _Condition:
     return lambda values, _: bool(at(values, f"{name}.enabled") or at(values, "config.logging.logging_config_class"))
 
 
+def _sends_logs(values: Mapping[str, Any], surroundings: Surroundings) -> bool:
+    """Return whether something sends task logs to another place, so that options of the sender are read."""
+    inside = surroundings.log_volume or surroundings.stateful_workers
+    return not inside or any(_searches(name)(values, surroundings) for name in ("elasticsearch", "opensearch"))
+
+
 def _made(claim: str) -> _Condition:
     """Return whether the chart makes a claim itself."""
     return lambda values, _: not at(values, f"{claim}.existingClaim")
@@ -103,6 +109,13 @@ _IDLE: Final[Mapping[str, tuple[_Condition, str]]] = {
         f"config.celery.{option}": (_flowers, "without flower.enabled; leave it out")
         for option in OPTIONS["celery"]
         if option.startswith("flower_")
+    },
+    **{
+        f"config.logging.{option}": (
+            _sends_logs,
+            "while task logs stay in the cluster; use airflow:taskLogs remote or s3, or leave it out",
+        )
+        for option in ("delete_local_logs", "encrypt_s3_logs", "google_key_path", "remote_task_handler_kwargs")
     },
     **{
         f"config.fab.proxy_fix_x_{header}": (
@@ -174,7 +187,8 @@ def idle_problems(helm_values: Mapping[str, Any], surroundings: Surroundings) ->
                 yield path, f"{path} has no effect here; use {instead}"
     for path in leaf_paths(helm_values):
         root = under(path, _IDLE)
-        off = path.endswith(".enabled") and at(helm_values, path) is False  # it says what is so
+        given = at(helm_values, path)  # what is false says what is so
+        off = given is False if path.endswith(".enabled") else str(given).lower() == "false"
         if root is None or off or path in _SWITCHES or owner(path) is not None:
             continue
         has_effect, why = _IDLE[root]

@@ -203,6 +203,17 @@ def test_metrics_that_nobody_receives_are_refused() -> None:
     assert found(on) == [], "an agent on each node, by a variable"
 
 
+def test_option_of_a_sender_of_logs_is_refused_while_logs_stay_in_the_cluster() -> None:
+    for option, value in (("delete_local_logs", "True"), ("remote_task_handler_kwargs", '{"delete_local_copy": true}')):
+        users = nested(f"config.logging.{option}", value)
+        for inside in (Surroundings(log_volume=True), Surroundings(stateful_workers=True)):
+            [told] = found(users, inside)
+            assert told.startswith(f"config.logging.{option} has no effect while task logs stay in the cluster")
+            assert found(merged(users, {"elasticsearch": {"enabled": True}}), inside) == []
+        assert found(users, Surroundings(stateful_workers=False)) == [], "the way"
+    assert found(nested("config.logging.delete_local_logs", "False"), Surroundings(log_volume=True)) == []
+
+
 def test_option_of_what_the_stack_lacks_is_refused_wherever_it_is_set() -> None:
     both = samples.external().with_({"executor": "CeleryExecutor,KubernetesExecutor"})
     for option, executor, why in (
