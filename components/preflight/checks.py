@@ -174,17 +174,17 @@ def findings_of(
 
 
 def _git(end: PodEnd, about: Mapping[str, Any], clean: Callable[[str], str]) -> tuple[Finding, ...]:
-    for name in (REACH, FETCH):
-        item = end.containers.get(name)
-        if item is not None and item.exit_code:
-            return (git_reasons.git_finding(clean(item.message), about),)
     fetch, folder = end.containers[FETCH], end.containers.get(FOLDER)
+    has_lfs = (fetch if folder is None else folder).exit_code == LFS
+    for item in (end.containers.get(REACH), fetch):
+        if item is not None and item.exit_code and not (item is fetch and folder is None and has_lfs):
+            return (git_reasons.git_finding(clean(item.message), about),)
     if fetch.exit_code is None:
         # Where the pod has begun, the host has not ended its answer.
         return (_late(git_reasons.CHECK, end, outage=end.waits == ITS_END),)
     there = passed(git_reasons.CHECK, f"{about['url']} has {about['ref']}")
     wanted = about["folder"]
-    lfs = (git_reasons.lfs_finding(about),) if folder is not None and folder.exit_code == LFS else ()
+    lfs = (git_reasons.lfs_finding(about),) if has_lfs else ()
     if not wanted:
         return (there, *lfs)
     answer = fetch if folder is None else folder

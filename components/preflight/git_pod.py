@@ -26,7 +26,7 @@ pod by them."""
 SECONDS: Final = 8
 """How long a host may take to answer."""
 LFS: Final = 3
-"""Exit code of the listing."""
+"""Exit code where the DAG folder has files of Git LFS."""
 _SECRET_FOLDER: Final = "/etc/git-secret"
 _TREE: Final = "/git/repo"
 _PROXIES: Final = frozenset({"HTTPS_PROXY", "ALL_PROXY"})
@@ -67,10 +67,18 @@ with hook.configure_hook_env():
         if not done.returncode or not parent:
             break
         parent = parent.rpartition("/")[0]
+    def said(*words, given=b""):  # what is not known is no reason to fail
+        words = ["git", "-C", "preflight", *words]
+        return subprocess.run(words, env=env, capture_output=True, input=given, cwd="/tmp").stdout
+    said("read-tree", "FETCH_HEAD")
+    files = said("ls-files", "-z", *(["--", folder] if folder else []))
+    lfs = b"\\0filter\\0lfs\\0" in said("check-attr", "--cached", "-z", "--stdin", "filter", given=files)
 with open("{_ANSWER}", "w") as answer:
     answer.write("\\n".join([parent, *done.stdout.splitlines()])[:{_MOST_ANSWER}])
+sys.exit({LFS} if lfs else 0)
 """
-"""Python script that fetches one tree of the repository by Airflow's own hook of Git, without the files in it.
+"""Python script that fetches one tree of the repository by Airflow's own hook of Git, without the files in it but
+.gitattributes. It ends with `LFS` where these give a file of the DAG folder to Git LFS.
 
 A GitDagBundle clones the whole repository with the same hook, so with the same address, key and host keys.
 """

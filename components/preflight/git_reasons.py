@@ -98,14 +98,15 @@ _NO_PROVIDER: Final = Reason(
 def lfs_finding(about: Mapping[str, str]) -> Finding:
     """Return that the folder of DAGs holds pointers of Git LFS in place of files. A warning: no DAG may read one."""
     where = about["folder"] or "the repository"
-    return Finding(
+    found = Finding(
         check=FOLDER_CHECK,
         verdict=Verdict.WARNING,
         what=f"airflow:dagsRepository: expected files as they are in {where} of {about['url']}, found pointers of Git "
-        "LFS: git-sync has no git-lfs, so that pods get these pointers",
+        "LFS, and pods get no more than these: neither git-sync nor git-bundle fetches what they stand for",
         fix="take the files out of LFS or read them from object storage; or let CI check them out and put the DAGs "
         f"into the image: pulumi config set --stack {about['stack']} airflow:dagsDelivery image",
     )
+    return of_bundle(found, about)
 
 
 def git_finding(said: str, about: Mapping[str, str]) -> Finding:

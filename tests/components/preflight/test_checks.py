@@ -52,6 +52,10 @@ def test_pointers_of_git_lfs_are_a_warning_with_a_way_out() -> None:
         assert lfs.verdict is Verdict.WARNING
         assert "pointers of Git LFS" in lfs.what
         assert "airflow:dagsDelivery image" in lfs.fix
+        bundle = {"folder": folder, "bundle": "team", "index": "0"}
+        there, *_, lfs = findings_of(CheckKind.GIT, end(ended("fetch", listed, code=3)), {**ABOUT, **bundle}, str)
+        assert (there.verdict, lfs.verdict) == (Verdict.PASSED, Verdict.WARNING)
+        assert lfs.what.startswith("airflow:dagBundles[0].repository: ")
 
 
 def test_failed_fetch_is_told_by_whichever_container_it_ended() -> None:

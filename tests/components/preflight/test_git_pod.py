@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import subprocess
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any, Final
 
@@ -138,6 +140,44 @@ def test_bundle_is_fetched_in_airflow_s_image_without_the_database() -> None:
     assert container["args"][-2:] == ["main", "dags"]
     compile(bundle_script("git_dags"), "script", "exec")
     assert 'GitHook("git_dags")' in container["args"][2]
+
+
+_HOOK: Final = """
+import contextlib
+class GitHook:
+    repo_url, env = {url!r}, {{}}
+    def __init__(self, connection_id): pass
+    def configure_hook_env(self): return contextlib.nullcontext()
+"""
+
+
+def test_bundle_s_script_lists_folders_and_tells_files_of_git_lfs(tmp_path: Path) -> None:
+    repository = tmp_path / "repository"
+    for folder in ("airflow/dags", "models"):
+        (repository / folder).mkdir(parents=True)
+        (repository / folder / "weights.bin").write_text("x")
+
+    def git(*words: str) -> None:
+        author = ("-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "filter.lfs.clean=cat")
+        subprocess.run(["git", "-C", repository, *author, *words], check=True, capture_output=True)
+
+    def ran(attributes: str, folder: str) -> tuple[int, list[str]]:
+        (repository / ".gitattributes").write_text(attributes)
+        git("add", "-A")
+        git("commit", "-qm", "x", "--allow-empty")
+        work = Path(tempfile.mkdtemp(dir=tmp_path))
+        hook = _HOOK.format(url=repository.as_uri())
+        text = bundle_script("git_dags").replace("from airflow.providers.git.hooks.git import GitHook", hook)
+        text = text.replace("/dev/termination-log", str(work / "answer")).replace('cwd="/tmp"', f'cwd="{work}"')
+        done = subprocess.run([sys.executable, "-c", text, "main", folder], check=False, cwd=work)
+        return done.returncode, (work / "answer").read_text().splitlines()
+
+    git("init", "-q", "-b", "main")
+    git("config", "uploadpack.allowFilter", "true")
+    assert ran("", "airflow/dags") == (0, ["airflow", "dags"])
+    assert ran("models/** filter=lfs\n", "airflow/dags") == (0, ["airflow", "dags"])
+    assert ran("models/** filter=lfs\n", "")[0] == LFS
+    assert ran("*.bin filter=lfs diff=lfs merge=lfs -text\n", "airflow/dags") == (LFS, ["airflow", "dags"])
 
 
 SURROUNDED: Final[dict[str, Any]] = {
