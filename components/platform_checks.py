@@ -112,7 +112,7 @@ class PlatformChecks:
         if verification is not None:
             pods.append({"component": "verification", "pods": 1, "pod": verification})
         pods += judged_pods(args, self._images)
-        needs = {
+        needs: dict[str, Any] = {
             "storage": storage_needs(
                 values, args.task_logs, args.executor, container_database=isinstance(args.database, ContainerDatabase)
             ),
@@ -120,6 +120,8 @@ class PlatformChecks:
             "apis": api_needs(values, args.autoscaling, args.worker_groups, args.monitoring),
             "pods": pods,
         }
+        if values.get("quotas"):
+            needs["quota"] = {"name": f"{RELEASE_NAME}-resource-quota", "hard": values["quotas"]}
         files = team_files(args.helm_values, (group.values for group in args.worker_groups))
         return (self._preflight.check(cluster_document(needs, _existing_keys(args.existing_keys), files)),)
 

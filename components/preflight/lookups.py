@@ -40,7 +40,7 @@ def cluster_findings(
     Args:
         api: The cluster.
         namespace: The stack's namespace, which exists.
-        needs: `storage`, `ingress`, `apis` and `pods`, as `needs` makes them.
+        needs: `storage`, `ingress`, `apis` and `pods`, as `needs` makes them; `quota`, if the chart makes one.
         stack: The stack's name, for commands.
         clean: Masks secrets in what the cluster says.
     """
@@ -49,7 +49,7 @@ def cluster_findings(
         STORAGE: _storage(api, namespace, needs.get("storage") or (), stack),
         INGRESS: _ingress(api, str(needs.get("ingress") or ""), stack),
         "add-ons": _apis(api, needs.get("apis") or (), stack),
-        ADMISSION: _admission(api, namespace, needs.get("pods") or (), clean),
+        ADMISSION: _admission(api, namespace, needs.get("pods") or (), needs.get("quota"), clean),
     }
     for check, look in looks.items():
         try:
@@ -140,7 +140,11 @@ def _apis(api: KubeApi, needs: Sequence[Mapping[str, str]], stack: str) -> Itera
 
 
 def _admission(
-    api: KubeApi, namespace: str, needs: Sequence[Mapping[str, Any]], clean: Callable[[str], str]
+    api: KubeApi,
+    namespace: str,
+    needs: Sequence[Mapping[str, Any]],
+    own: Mapping[str, Any] | None,
+    clean: Callable[[str], str],
 ) -> Iterator[Finding]:
     refused = False
     for need in needs:
@@ -156,7 +160,13 @@ def _admission(
                 return  # it holds for all of them
     if refused or not needs:
         return
-    quotas = api.items("v1", "ResourceQuota", namespace)
+    quotas = list(api.items("v1", "ResourceQuota", namespace))
+    if own is not None:
+        # The release makes it, in place of what is there under its name.
+        before = next((quota for quota in quotas if quota["metadata"]["name"] == own["name"]), {})
+        used = (before.get("status") or {}).get("used") or {}
+        quotas = [quota for quota in quotas if quota is not before]
+        quotas.append({"metadata": {"name": own["name"]}, "spec": {"hard": own["hard"]}, "status": {"used": used}})
     if not quotas:
         yield passed(ADMISSION, f"{len(needs)} kinds of pods are admitted; there is no quota")
         return

@@ -31,6 +31,17 @@ def test_every_secret_of_the_config_is_hidden_in_what_a_pod_says() -> None:
             assert shown.endswith(" and ended"), key
 
 
+def test_first_check_judges_the_quota_of_the_chart(registered: Callable[[samples.StackConfig], Recorder]) -> None:
+    for values, quota in (
+        ({}, None),
+        ({"quotas": {"pods": 3}}, {"name": "airflow-resource-quota", "hard": {"pods": 3}}),
+    ):
+        recorder = registered(samples.dev().with_({"helmValues": values}))
+        data = [made.revealed.get("data") or {} for made in recorder.every("kubernetes:core/v1:ConfigMap")]
+        documents = [json.loads(item[DOCUMENT]) for item in data if DOCUMENT in item]
+        assert [each["needs"].get("quota") for each in documents if each["kind"] == CheckKind.CLUSTER] == [quota]
+
+
 def test_first_check_looks_for_what_the_volumes_of_a_team_need(
     registered: Callable[[samples.StackConfig], Recorder],
 ) -> None:

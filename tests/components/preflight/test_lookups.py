@@ -128,6 +128,18 @@ def test_pods_are_only_tried(server: KubeServer) -> None:
     assert [request.query["dryRun"] for request in asked] == ["All"]
 
 
+def test_quota_that_the_release_makes_is_judged_in_place_of_the_one_that_is_there(server: KubeServer) -> None:
+    name = "airflow-resource-quota"
+    server.put(PODS, {"items": []}, 201)
+    before = {"metadata": {"name": name}, "spec": {"hard": {"pods": "0"}}, "status": {"used": {"pods": "1"}}}
+    for there in ([], [before]):
+        server.put(QUOTAS, {"items": there})
+        for hard, told in (({"pods": 2}, "all pods fit into"), ({"pods": 0}, "found: pods 1 and")):
+            [(_, text)] = look(server, pods=[POD], quota={"name": name, "hard": hard})
+            assert told in text
+            assert name in text
+
+
 def test_refused_pod_is_told_with_the_reason(server: KubeServer) -> None:
     message = 'pods "x" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true'
     server.put(PODS, {"message": message}, 403)
