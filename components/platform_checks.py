@@ -17,10 +17,8 @@ from components.chart_values.values import airflow_values
 from components.dags.delivery import Dags, DagsDelivery
 from components.dags.git_login import KEYS
 from components.database.access import logged_in
-from components.database.client_certificate import CERTIFICATE, KEY
 from components.database.connection import ContainerDatabase, Database
 from components.database.job_template import DatabaseJob
-from components.keys.existing_keys import DATA_KEYS, ExistingKeys
 from components.kube.images import Images
 from components.kube.secret import secrets_of
 from components.monitoring.exporter import exporter_spec
@@ -29,6 +27,7 @@ from components.platform_database import judged_pods
 from components.platform_image import image_needs
 from components.platform_monitoring import exporter_pod
 from components.platform_release import inputs_without_secrets
+from components.platform_secrets import client_certificate, existing_keys, log_connection
 from components.platform_verification import verification_pod
 from components.preflight import image_packages, issuer
 from components.preflight.aws_pods import AwsTrial, aws_about, aws_pod
@@ -48,7 +47,6 @@ from components.preflight.preflight import ClusterPreflight, ClusterPreflightArg
 from components.release.airflow_release import RELEASE_NAME
 from components.release.job_pods import job_pod
 from components.secrets.recognised import recognised
-from components.task_logs.remote import CONNECTION_KEY
 from components.task_logs.store import TaskLogStore
 from components.user_values.user_values import with_helm_values
 
@@ -123,7 +121,7 @@ class PlatformChecks:
         if values.get("quotas"):
             needs["quota"] = {"name": f"{RELEASE_NAME}-resource-quota", "hard": values["quotas"]}
         files = team_files(args.helm_values, (group.values for group in args.worker_groups))
-        return (self._preflight.check(cluster_document(needs, _existing_keys(args.existing_keys), files)),)
+        return (self._preflight.check(cluster_document(needs, existing_keys(args.existing_keys), files)),)
 
     def images(self) -> _Checked:
         """Pull every image but git-sync's, and look into Airflow's."""
@@ -206,7 +204,7 @@ class PlatformChecks:
         if self._preflight is None or isinstance(self._args.database, ContainerDatabase):
             return ()
         about = database_about(logged_in(database, self._args.logins.used))
-        wanted = _client_certificate(self._args.client_certificate)
+        wanted = client_certificate(self._args.client_certificate)
         return (self._preflight.check(pod_document(CheckKind.DATABASE, database_pod(job), about, wanted), after),)
 
     def broker(self, secret: pulumi.Input[str] | None, after: Sequence[pulumi.Resource]) -> _Checked:
@@ -240,7 +238,7 @@ class PlatformChecks:
             team = with_own_files(job_pod(args.helm_values), args.helm_values, trial.values_of)
             pod = aws_pod(trial, values, self._images, team, RELEASE_NAME)
             about = aws_about(trial, values, RELEASE_NAME, cluster)
-            document = pod_document(CheckKind.AWS, pod, about, _log_connection(args))
+            document = pod_document(CheckKind.AWS, pod, about, log_connection(args))
             checked.append(self._preflight.check(document, after, trial.account))
         return tuple(checked)
 
@@ -268,32 +266,6 @@ def _aws_trials(args: AirflowPlatformArgs, in_aws: AwsAccess) -> Iterator[AwsTri
             role=in_aws.roles.get("api-server"),
             secrets=prefix or "",
         )
-
-
-def _log_connection(args: AirflowPlatformArgs) -> list[ExistingSecret]:
-    secret = args.task_logs.place.connection_secret if args.task_logs.place else None
-    setting = "airflow:taskLogsConnectionSecret"
-    return [] if secret is None else [ExistingSecret(name=secret, keys=(CONNECTION_KEY,), setting=setting)]
-
-
-def _existing_keys(keys: ExistingKeys | None) -> list[ExistingSecret]:
-    if keys is None:
-        return []
-    forms = {"fernetKey": "fernet_key", "apiSecretKey": "api_secret_key", "jwtSecret": "jwt_secret"}
-    return [
-        ExistingSecret(
-            name=getattr(keys, form),
-            keys=(DATA_KEYS[setting],),
-            setting=f"airflow:keySecrets.{setting}",
-            forms=(form,),
-        )
-        for setting, form in forms.items()
-    ]
-
-
-def _client_certificate(secret: str | None) -> list[ExistingSecret]:
-    setting = "airflow:databaseClientCertificateSecret"
-    return [] if secret is None else [ExistingSecret(name=secret, keys=(CERTIFICATE, KEY), setting=setting)]
 
 
 def _secrets(args: AirflowPlatformArgs) -> tuple[str, ...]:
