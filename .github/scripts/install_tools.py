@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import io
 import os
-import platform
 import sys
 import tarfile
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,7 @@ ROOT: Final = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 import versions  # noqa: E402 - not found before the line above
-from automation.engine.installation import Download, InstallationError, verified  # noqa: E402
+from automation.engine.installation import Download, InstallationError, system_here, verified  # noqa: E402
 from components.release.download import fetch  # noqa: E402
 
 RELEASES: Final = "https://github.com/{}/releases/download/v{}/"
@@ -31,7 +30,6 @@ ADDRESSES: Final = {
     "syft": RELEASES.format("anchore/syft", versions.SYFT) + f"syft_{versions.SYFT}_linux_{{}}.tar.gz",
 }
 """Where each tool is, for a processor. What is no archive is the tool itself."""
-PROCESSORS: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 def main(
@@ -44,7 +42,7 @@ def main(
     folder.mkdir(exist_ok=True)
     try:
         for name in args.names:
-            source = ADDRESSES[name].format(PROCESSORS.get(platform.machine(), platform.machine()))
+            source = ADDRESSES[name].format(system_here().partition("-")[2])
             if source not in versions.TOOLS_SHA256:
                 raise InstallationError(f"{source}: expected a SHA-256 in TOOLS_SHA256 of versions.py, found none")
             print(source, flush=True)

@@ -78,11 +78,7 @@ def _below_tag(text: str, digest: str) -> str:
     if not line.endswith("\n"):
         line += newline
     result = f'{text[:start]}{line}{indent}{DIGEST_KEY}: "{digest}"{newline}{text[stop:]}'
-    try:
-        same = _config(result) == {**_config(text), DIGEST_KEY: digest} and _others(result) == _others(text)
-    except CannotMove:
-        same = False
-    if not same:
+    if not _changes_only(text, result, DIGEST_KEY, digest):
         raise CannotMove(f"expected {KEY} on a line of its own. Fix: write it so")
     return result
 
@@ -95,13 +91,17 @@ def _with(text: str, key: str, value: str) -> str:
     start, end = _place(text, key)
     result = f'{text[:start]}"{value}"{text[end:]}'
     # Whatever the layout is, only this value and its line may differ.
-    try:
-        same = _config(result) == {**values, key: value} and _others(result) == _others(text)
-    except CannotMove:
-        same = False
-    if not same or result.count("\n") != text.count("\n"):
+    if not _changes_only(text, result, key, value) or result.count("\n") != text.count("\n"):
         raise CannotMove(f"expected {key} as a plain value on one line of its own. Fix: write it so")
     return result
+
+
+def _changes_only(text: str, result: str, key: str, value: str) -> bool:
+    """Return whether a result is the text with one value of the config, and nothing else, changed or added."""
+    try:
+        return _config(result) == {**_config(text), key: value} and _others(result) == _others(text)
+    except CannotMove:
+        return False
 
 
 def _place(text: str, name: str) -> tuple[int, int]:

@@ -17,6 +17,7 @@ from components.release.download import OnPart, fetch, sha256
 
 _SOURCE: Final = f"https://github.com/pulumi/pulumi/releases/download/v{versions.PULUMI_CLI}"
 _PROCESSORS: Final = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
+_PROCESSORS_OF_GO: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 _ROOT_IN_ARCHIVE: Final = "pulumi"
 _TELL_SECONDS: Final = 10.0
 
@@ -92,6 +93,12 @@ def _told(what: str, on_line: Callable[[str], None], now: Callable[[], float] = 
             on_line(f"downloading {what}: {done >> 20}{of} MiB")
 
     return on_part
+
+
+def system_here() -> str:
+    """Return the system of this machine as programs in Go name it, such as linux-amd64."""
+    processor = platform.machine().lower()
+    return f"{platform.system().lower()}-{_PROCESSORS_OF_GO.get(processor, processor)}"
 
 
 def _archive(system: str, machine: str) -> str:

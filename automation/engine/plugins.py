@@ -12,15 +12,15 @@ gets the file.
 from __future__ import annotations
 
 import os
-import platform
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
-from automation.engine.installation import Download, InstallationError, verified
+from automation.engine.installation import Download, InstallationError, system_here, verified
 from components.release.download import fetch
 from settings import PROJECT
 
@@ -39,7 +39,6 @@ _STEPS_FOR_EACH_CORE: Final = 4
 
 _ROOT: Final = Path(__file__).parents[2]
 _LINE: Final = re.compile(r"([0-9a-f]{64})  (\S+)")
-_PROCESSORS: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 _MIRRORS: Final = "PULUMI_PLUGIN_DOWNLOAD_URL_OVERRIDES"
 _ELSEWHERE: Final = "https://get.pulumi.com/releases/plugins"
 
@@ -66,12 +65,6 @@ def plugins_of(config: Mapping[str, Any]) -> tuple[str, ...]:
 def version(name: str) -> str:
     """Return the version of a plugin: that of its package."""
     return metadata.version(f"pulumi-{name}")
-
-
-def system_here() -> str:
-    """Return the system of this machine, as the engine names it: linux-amd64."""
-    processor = platform.machine().lower()
-    return f"{platform.system().lower()}-{_PROCESSORS.get(processor, processor)}"
 
 
 def archive(name: str, system: str) -> str:
@@ -171,7 +164,10 @@ def _mirror(place: str, parts: Mapping[str, str], mirrors: str) -> str:
         except re.error as error:
             raise InstallationError(f"{_MIRRORS}: expected regular expressions, found one with {error}") from None
         if found:
-            return _filled(address, found, parts)
+            filled = _filled(address, found, parts)
+            if "@" in urlsplit(filled).netloc:
+                raise InstallationError(f"{_MIRRORS}: expected mirrors without a login, found one with it, not shown")
+            return filled
     return ""
 
 

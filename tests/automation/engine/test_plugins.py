@@ -192,3 +192,14 @@ def test_engine_waits_for_many_things_at_once_unless_its_user_says_how_many() ->
     assert int(environment({})[PARALLEL]) >= 32
     assert environment({PARALLEL: "3"})[PARALLEL] == "3"
     assert environment({PARALLEL: ""})[PARALLEL] == environment({})[PARALLEL]
+
+
+def test_mirror_with_a_login_is_refused_and_not_shown(root: Path) -> None:
+    """Python's downloads take no login from an address, and would repeat it in an error of their own."""
+    environ = {"PULUMI_PLUGIN_DOWNLOAD_URL_OVERRIDES": ".*=https://u:sentinel@m.example"}
+    network = Network()
+    with pytest.raises(InstallationError, match="expected mirrors without a login") as refused:
+        install_plugins(
+            Engine().run, ["random"], lambda line: None, root=root, environ=environ, download=network.download
+        )
+    assert "sentinel" not in str(refused.value)

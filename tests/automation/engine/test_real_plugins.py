@@ -15,8 +15,8 @@ from typing import Final
 import pytest
 
 from automation.engine.command import Engine
-from automation.engine.installation import InstallationError
-from automation.engine.plugins import ENVIRONMENT, LOCK, archive, install_plugins, missing, system_here, version
+from automation.engine.installation import InstallationError, system_here
+from automation.engine.plugins import ENVIRONMENT, LOCK, archive, install_plugins, missing, version
 from benchmarks.plain_stack import pulumi
 
 PLUGIN: Final = b"#!/bin/sh\nexit 0\n"
