@@ -19,7 +19,7 @@ AWS_ACCOUNT: Final = "123456789012"
 def complete(
     request: Any, state: dict[str, Any], seed: str = "", region: str = AWS_REGION, account: str = AWS_ACCOUNT
 ) -> str:
-    """Add what the provider computes to `state`, and return the resource's ID.
+    """Add what the provider computes to `state`, of which no part is changed, and return the resource's ID.
 
     The caller marks generated values as secret where the SDK asks for it (`additionalSecretOutputs`).
     """
@@ -35,11 +35,13 @@ def complete(
         state["status"] = {"status": "deployed"}
         return f"{state.get('namespace', '')}/{state.setdefault('name', f'{request.name}-{suffix}')}"
     elif request.type.startswith("kubernetes:"):
-        metadata = _opened(state.setdefault("metadata", {}))
-        metadata.setdefault("name", f"{request.name}-{suffix}")
+        given = state.get("metadata", {})
+        opened = given["value"] if given.get(rpc._special_sig_key) == rpc._special_secret_sig else given
+        metadata = {"name": f"{request.name}-{suffix}", **opened}
         if request.type == "kubernetes:core/v1:Secret":
             # The provider keeps a copy of a Secret's data among the annotations: the metadata then holds a secret.
             metadata["annotations"] = {"kubectl.kubernetes.io/last-applied-configuration": secret("{}")}
+        state["metadata"] = metadata if opened is given else secret(metadata)
         return f"{metadata.get('namespace', '')}/{metadata['name']}"
     elif request.type.startswith("aws:"):
         return _complete_aws(request.type, f"{request.name}-{suffix}", state, region, account)
@@ -63,12 +65,6 @@ def _complete_aws(type_: str, generated: str, state: dict[str, Any], region: str
     elif kind.partition(":")[2] in ("Role", "SubnetGroup", "ParameterGroup"):
         state["name"] = name
     return str(state["arn"]) if service == "secretsmanager" else name
-
-
-def _opened(value: dict[str, Any]) -> dict[str, Any]:
-    """Return a map that may be marked as secret as a whole."""
-    opened: dict[str, Any] = value["value"] if value.get(rpc._special_sig_key) == rpc._special_secret_sig else value
-    return opened
 
 
 def secret(value: Any) -> dict[str, Any]:

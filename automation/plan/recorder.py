@@ -11,15 +11,15 @@ import functools
 import json
 import logging
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
 
 import pulumi
-from google.protobuf import empty_pb2, json_format, struct_pb2
+from google.protobuf import empty_pb2, json_format
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime import settings as runtime_settings
 from pulumi.runtime.proto import resource_pb2
+from pulumi.runtime.resource import _struct_value_to_python
 from pulumi.runtime.stack import run_in_stack
 
 from automation.plan.answers import AWS_ACCOUNT, AWS_REGION, PASSWORD, STASH, complete, secret
@@ -78,24 +78,24 @@ class Registration:
         return bool(self.request.protect)
 
     @functools.cached_property
-    def _properties(self) -> dict[str, Any]:
-        properties: dict[str, Any] = json_format.MessageToDict(self.request.object)
-        return properties
+    def properties(self) -> dict[str, Any]:
+        """The inputs as they came. Nobody may change them."""
+        return {key: _struct_value_to_python(value) for key, value in self.request.object.fields.items()}
 
     @property
     def inputs(self) -> dict[str, Any]:
         """The inputs, each secret as a `SecretValue`."""
-        return _decoded(self._properties, SecretValue)
+        return _decoded(self.properties, SecretValue)
 
     @property
     def revealed(self) -> dict[str, Any]:
         """The inputs, each secret as its value."""
-        return _decoded(self._properties, lambda value: value)
+        return _decoded(self.properties, lambda value: value)
 
     @property
     def plain_text(self) -> str:
         """The inputs that are not secret as JSON, where a leaked secret would show."""
-        return json.dumps(_decoded(self._properties, lambda _: "[secret]"), ensure_ascii=False)
+        return json.dumps(_decoded(self.properties, lambda _: "[secret]"), ensure_ascii=False)
 
     def __repr__(self) -> str:
         return f"{self.type} {self.name}"
@@ -149,14 +149,16 @@ class Recorder(mocks.MockMonitor):
             result.append(program())
             # The SDK would wait for each output anew with all that are left: their square, a fifth of a run's time.
             while left := [output for output in runtime_settings.SETTINGS.outputs if not output.done()]:
-                await asyncio.wait(left)
+                for output in left:
+                    if not output.done():
+                        await asyncio.wait([output])
 
         loop = asyncio.get_event_loop()
-        loop.set_default_executor(_AtOnce())
+        vars(loop)["run_in_executor"] = _at_once
         try:
             loop.run_until_complete(run_in_stack(whole))
         finally:
-            loop.set_default_executor(ThreadPoolExecutor())
+            del vars(loop)["run_in_executor"]
         return result[0]
 
     def every(self, type_: str | None = None) -> list[Registration]:
@@ -193,12 +195,11 @@ class Recorder(mocks.MockMonitor):
             return resource_pb2.RegisterResourceResponse(urn=urn)
         if urn in self.registrations:
             raise RecordingError(f"expected one resource of a type and a name below a parent, found two: {urn}")
-        self.registrations[urn] = Registration(urn, request)
-        state: dict[str, Any] = json_format.MessageToDict(request.object)
-        identity = ""
+        registration = self.registrations[urn] = Registration(urn, request)
+        answer = resource_pb2.RegisterResourceResponse(urn=urn, object=request.object)
+        state = dict(registration.properties)
         if request.custom and not self.preview:
-            identity = complete(request, state, self._seed, self._region, self._account)
-            self.registrations[urn].identity = identity
+            answer.id = registration.identity = complete(request, state, self._seed, self._region, self._account)
             if request.type == PASSWORD:
                 self.generated.append(state["result"])
             elif request.type == STASH:
@@ -206,9 +207,9 @@ class Recorder(mocks.MockMonitor):
         for key in request.additionalSecretOutputs:
             if key in state:
                 state[key] = secret(state[key])
-        return resource_pb2.RegisterResourceResponse(
-            urn=urn, id=identity, object=json_format.ParseDict(state, struct_pb2.Struct())
-        )
+        given = registration.properties
+        answer.object.update({key: value for key, value in state.items() if value is not given.get(key, given)})
+        return answer
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 - the protocol's name
         if request.urn in self.outputs:
@@ -217,16 +218,14 @@ class Recorder(mocks.MockMonitor):
         return empty_pb2.Empty()
 
 
-class _AtOnce(ThreadPoolExecutor):
-    """Does what the SDK gives to other threads in this one: the recorder answers at once, and a thread costs more."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        done: Future[Any] = Future()
-        try:
-            done.set_result(fn(*args, **kwargs))
-        except Exception as error:
-            done.set_exception(error)
-        return done
+def _at_once(_: object, call: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+    """Do here what the SDK gives to another thread: the recorder answers at once, and a thread costs more."""
+    done = asyncio.get_running_loop().create_future()
+    try:
+        done.set_result(call(*args))
+    except Exception as error:
+        done.set_exception(error)
+    return done
 
 
 class _NoMocks(mocks.Mocks):
