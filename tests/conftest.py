@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import gc
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,8 @@ from typing import Any
 import hypothesis
 import pulumi
 import pytest
+
+from tests.compiled_once import pytest_collection  # isort: skip - what comes after it is compiled once
 
 from automation.plan.answers import AWS_ACCOUNT, AWS_REGION
 from automation.plan.answers import complete as _complete
@@ -29,6 +29,7 @@ from settings import PROJECT
 from tests import samples
 from tests.lighter_sdks import lighten_aws, lighten_pulumi
 from tests.one_program import room_for_one_program
+from tests.scheduler import pytest_collection_modifyitems, pytest_xdist_make_scheduler
 from tests.skipped import pytest_terminal_summary
 
 __all__ = [
@@ -41,15 +42,15 @@ __all__ = [
     "Registration",
     "SecretValue",
     "_complete",
+    "pytest_collection",
+    "pytest_collection_modifyitems",
     "pytest_terminal_summary",
+    "pytest_xdist_make_scheduler",
 ]
 
 # A shell starts what runs in its background with SIGINT ignored, and no script that a test starts could then trap it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-# pytest compiles each file of tests anew, in every process, where it may not keep the result: it took a quarter of the
-# processor time.
-sys.dont_write_bytecode = False
 # What the imports leave is alive until the end. Searched for garbage again and again, it cost half of a program's run.
 gc.disable()
 lighten_pulumi()
@@ -75,36 +76,6 @@ _BUSY: dict[str, Any] = {"deadline": None, "suppress_health_check": [hypothesis.
 hypothesis.settings.register_profile("suite", max_examples=25, **_BUSY)
 hypothesis.settings.register_profile("long", max_examples=1000, **_BUSY)
 hypothesis.settings.load_profile("suite")
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Keep the tests of a file in one process, which then makes once what they share; and all that use the cluster.
-
-    The tests of an engine share nothing and take long, so each goes where there is room. xdist's own groups have no
-    effect with pytest 9.2: xdist 3.8 writes an attribute that pytest no longer reads.
-    """
-    from xdist.scheduler import LoadScopeScheduling
-
-    class OneAfterTheOther(LoadScopeScheduling):  # type: ignore[misc]
-        def _split_scope(self, nodeid: str) -> str:
-            return _shared_by(nodeid.partition("::")[0]) or nodeid
-
-    return OneAfterTheOther(config, log) if config.getvalue("dist") in ("load", "loadgroup") else None
-
-
-@functools.cache
-def _shared_by(file: str) -> str:
-    """Return what the tests of a file share.
-
-    The cluster, Checkov's findings, runs of the shipped stacks, what the file makes, or nothing ("").
-    """
-    text = (Path(__file__).parents[1] / file).read_text()
-    if file.startswith("tests/aws/"):
-        return "tests/aws"
-    if "registered: Callable" in text or "recorded: Recorded" in text:
-        return "programs"
-    return "cluster" if "mark.cluster" in text else "" if "mark.engine" in text and "mark.aws" not in text else file
 
 
 @pytest.fixture
