@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum, unique
 from types import NoneType
@@ -166,7 +166,8 @@ Path = tuple[str | int, ...]
 """Keys and indexes to a value in nested values."""
 
 
-_LEAVES: Final = (str, int, float, NoneType, Unknown)
+_LEAVES: Final = frozenset({str, int, float, bool, NoneType, Unknown})
+"""Types of values in which nothing is. Comparing the type is several times as fast as asking for an instance."""
 
 
 def get(value: Any, path: str) -> Any:
@@ -186,7 +187,7 @@ def walk(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
     while waiting:
         at, found = waiting.pop()
         yield at, found
-        if isinstance(found, _LEAVES):
+        if type(found) in _LEAVES:
             continue
         if isinstance(found, list):
             waiting += [((*at, index), item) for index, item in enumerate(found)][::-1]
@@ -199,13 +200,11 @@ def maps(value: Any) -> Iterator[tuple[Path, Mapping[str, Any]]]:
     waiting: list[tuple[Path, Any]] = [((), value)]
     while waiting:
         at, found = waiting.pop()
-        inner: Iterable[tuple[Any, Any]] = ()
         if isinstance(found, list):
-            inner = enumerate(found)
+            waiting += [((*at, index), item) for index, item in enumerate(found) if type(item) not in _LEAVES][::-1]
         elif isinstance(found, MAPS):
             yield at, found
-            inner = ((str(key), item) for key, item in found.items())
-        waiting += [((*at, key), item) for key, item in inner if not isinstance(item, _LEAVES)][::-1]
+            waiting += [((*at, str(key)), item) for key, item in found.items() if type(item) not in _LEAVES][::-1]
 
 
 def has_unknown(value: Any) -> bool:

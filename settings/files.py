@@ -7,6 +7,7 @@ itself is read, so a value that would arrive as another one, or that readers of 
 from __future__ import annotations
 
 import datetime
+import functools
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -45,7 +46,7 @@ def read_files(project: Path, stack: str) -> tuple[dict[str, str], set[str]]:
 def examine_files(project: Path, stack: str) -> tuple[dict[str, str], set[str], dict[str, str]]:
     """Do the same, but return the problems of single keys, by full key. Such a key has its default."""
     path = project / f"Pulumi.{stack}.yaml"
-    schema = _config(_read(project / "Pulumi.yaml", stack, SafeLoader)[0], "Pulumi.yaml", stack)
+    schema = _config(_read(project / "Pulumi.yaml", stack, schema=True)[0], "Pulumi.yaml", stack)
     content, root = _read(path, stack)
     if isinstance(content, Mapping) and "config" not in content and not content.keys() <= _TOP:
         found = ", ".join(map(str, content))
@@ -182,17 +183,24 @@ def _repeated(node: yaml.Node | None) -> Iterator[tuple[str, int]]:
             yield from _repeated(value)
 
 
-def _read(path: Path, stack: str, loader: Any = Loader) -> tuple[Any, yaml.Node | None]:
-    """Return what is in a file, and the nodes of its text."""
+@functools.lru_cache(maxsize=1)
+def _schema(text: str) -> Any:
+    """Return what is in a project's file: long, and always the same. Nobody may change it."""
+    reader = SafeLoader(text)
+    return reader.construct_document(reader.get_single_node())
+
+
+def _read(path: Path, stack: str, *, schema: bool = False) -> tuple[Any, yaml.Node | None]:
+    """Return what is in a file, and the nodes of its text, but of the project's file."""
     try:
         text = path.read_bytes().decode().removeprefix("\ufeff")
         if found := hiding(text):
             # All readers of YAML end a comment at some of them, and no reviewer sees its end.
             raise SettingsError(stack, [_hidden(path.name, *found)])
-        reader = loader(text)
+        if schema:
+            return _schema(text), None
+        reader = Loader(text)
         root = reader.get_single_node()
-        if loader is not Loader:
-            return reader.construct_document(root), root
         if size(root) > _MOST_NODES:
             raise yaml.YAMLError("too many aliases")
         repeated = next(_repeated(root), None)

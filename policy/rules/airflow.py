@@ -62,7 +62,7 @@ def _examples_variables(found: Iterable[tuple[Path, Mapping[str, Any]]]) -> Iter
 
 
 def _true(value: Any) -> bool:
-    return value is not UNKNOWN and str(value).strip().lower() in _TRUE
+    return value is not None and value is not UNKNOWN and str(value).strip().lower() in _TRUE
 
 
 # Eviction

@@ -85,7 +85,7 @@ def _keys_in(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
 def _is_variable(item: Mapping[str, Any]) -> bool:
     """Tell whether a map is a container's variable with a telling name and a literal value."""
     name, value = item.get("name"), item.get("value")
-    return isinstance(name, str) and is_secret_name(name) and _is_literal(value)
+    return isinstance(name, str) and _is_literal(value) and is_secret_name(name)
 
 
 def _is_literal(value: Any) -> bool:
