@@ -64,9 +64,15 @@ def parse(text: str) -> dict[str, str]:
     return pins
 
 
+@functools.lru_cache(maxsize=4)
+def _read(text: str) -> dict[str, Any]:
+    """Read a file of TOML, once. Nobody may change what it holds."""
+    return tomllib.loads(text)
+
+
 def packages(lock: str) -> dict[str, str]:
     """Return versions by name, without the project itself. Raises LockError where a package has two versions."""
-    return _packages(tomllib.loads(lock))
+    return _packages(_read(lock))
 
 
 def _packages(content: Mapping[str, Any]) -> dict[str, str]:
@@ -82,7 +88,7 @@ def _packages(content: Mapping[str, Any]) -> dict[str, str]:
 
 def problems(project: str, lock: str, source: Constraints) -> Iterator[str]:
     """Yield what is wrong with the two files, without a network."""
-    settings, content = tomllib.loads(project), tomllib.loads(lock)
+    settings, content = _read(project), _read(lock)
     facts = settings.get("tool", {}).get("airflow-constraints", {})
     for name, expected in (("airflow", source.airflow), ("python", source.python), ("sha256", source.sha256)):
         if facts.get(name) != expected:

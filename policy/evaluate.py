@@ -16,12 +16,13 @@ def evaluate_resources(
 ) -> list[Violation]:
     """Return what is wrong with resources. Without `context` they are the whole stack and decide what it may do."""
     context = context or context_of(resources)
-    objects = [found for found in map(object_of_resource, resources) if found is not None]
+    objects = [made for resource in resources if (made := resource.made_by(object_of_resource)) is not None]
     violations: list[Violation] = []
     for rule in rules:
         if rule.resource:
             for resource in resources:
-                violations += _of(rule, context, rule.resource(resource, context), resource.label, resource.urn)
+                if found := list(rule.resource(resource, context)):
+                    violations += _of(rule, context, found, resource.label, resource.urn)
         if rule.objects:
             violations += _of(rule, context, rule.objects(objects, context))
         if rule.stack:
@@ -58,8 +59,8 @@ def evaluate_steps(
 def _of(
     rule: Rule, context: Context, findings: Iterable[Finding], label: str = "", urn: str = ""
 ) -> Iterator[Violation]:
-    decided = rule.decidable and rule.id in context.decided
     for finding in findings:
+        decided = rule.decidable and rule.id in context.decided
         yield Violation(
             rule=rule.id,
             subject=finding.label or label or "the stack",

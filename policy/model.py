@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum, unique
 from types import NoneType
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 from components.kube.any_form import MAPS
 
@@ -31,6 +31,20 @@ class Unknown(Enum):
 
 UNKNOWN: Final = Unknown.UNKNOWN
 """A value that is not known: in a preview, or because the engine masks it. It is neither missing nor false."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Judged:
+    """What several rules look at."""
+
+    _made: dict[Callable[[Any], Any], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def made_by(self, make: Callable[[Self], _T]) -> _T:
+        """Return what a function makes of it, made once: several rules ask for it. Nobody may change it."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        found: _T = self._made[make]
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +73,7 @@ class _InStack:
 
 
 @dataclass(frozen=True, kw_only=True)
-class JudgedResource(_InStack):
+class JudgedResource(_InStack, _Judged):
     """One resource as a program registers it."""
 
     inputs: Mapping[str, Any] = field(default_factory=dict)
@@ -70,16 +84,6 @@ class JudgedResource(_InStack):
     """The option `retainOnDelete`; None if the source does not tell."""
     parent: str = ""
     """The URN of the parent, or ""."""
-    _made: dict[Callable[[JudgedResource], Any], Any] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
-
-    def made_by(self, make: Callable[[JudgedResource], _T]) -> _T:
-        """Return what a function makes of it, made once: several rules ask for it. Nobody may change it."""
-        if make not in self._made:
-            self._made[make] = make(self)
-        found: _T = self._made[make]
-        return found
 
     @property
     def is_kubernetes(self) -> bool:
@@ -88,7 +92,7 @@ class JudgedResource(_InStack):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RenderedObject:
+class RenderedObject(_Judged):
     """One object of Kubernetes, from a chart or from a resource."""
 
     kind: str

@@ -36,8 +36,16 @@ def pod_of(rendered: RenderedObject) -> Mapping[str, Any]:
     return mapping(get(rendered.body, _TEMPLATES[rendered.kind])) if rendered.kind in _TEMPLATES else {}
 
 
-def containers(rendered: RenderedObject) -> Iterator[Container]:
-    """Yield all known containers, init containers first."""
+def containers(rendered: RenderedObject) -> list[Container]:
+    """Return all known containers, init containers first."""
+    return rendered.made_by(_containers)
+
+
+def _containers(rendered: RenderedObject) -> list[Container]:
+    return list(_in_pod(rendered))
+
+
+def _in_pod(rendered: RenderedObject) -> Iterator[Container]:
     spec = mapping(pod_of(rendered).get("spec"))
     for key in ("initContainers", "containers", "ephemeralContainers"):
         for body in entries(spec.get(key)):

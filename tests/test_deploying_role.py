@@ -407,7 +407,9 @@ PERMISSION_ALONE: Final = frozenset({"iam:PassRole"})
 """Actions that no operation has the name of."""
 
 
+@functools.cache
 def statements(*names: str) -> list[dict[str, Any]]:
+    """Nobody may change them."""
     found: list[dict[str, Any]] = []
     for name in names:
         found += json.loads(filled((DOCS / name).read_text()))["Statement"]

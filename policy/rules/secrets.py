@@ -58,11 +58,15 @@ def _in_resource(resource: JudgedResource, context: Context) -> Iterator[Finding
 
 def _in_objects(objects: Sequence[RenderedObject], context: Context) -> Iterator[Finding]:
     for rendered in objects:
-        body: Any = rendered.body
-        if rendered.kind == "Secret":
-            body = {key: value for key, value in body.items() if key not in _SECRET_DATA}
-        for _, message in _keys_in(body, ()):
+        for message in rendered.made_by(_in_object):
             yield Finding.about(rendered, message)
+
+
+def _in_object(rendered: RenderedObject) -> list[str]:
+    body: Any = rendered.body
+    if rendered.kind == "Secret":
+        body = {key: value for key, value in body.items() if key not in _SECRET_DATA}
+    return [message for _, message in _keys_in(body, ())]
 
 
 def _keys_in(value: Any, path: Path) -> Iterator[tuple[Path, str]]:

@@ -188,7 +188,7 @@ def test_what_is_generated_reads_back_and_leaves_what_people_wrote(
 
 # make lock
 
-FAKE_UV: Final = '''#!{python}
+FAKE_UV: Final = '''#!{python} -IS
 """A resolver that takes each dependency's constraint, or 9.9.9."""
 import json, os, sys, tomllib
 from pathlib import Path
