@@ -22,6 +22,12 @@ _OF_CLASSES: Final = (
     "input_type_py_to_pulumi_names",
 )
 _OF_TYPES: Final = ("unwrap_type", "unwrap_optional_type")
+_SHARED: Final = (
+    ("botocore.session", "create_loader"),
+    ("botocore.httpsession", "create_urllib3_context"),
+    ("moto.kms.models", "generate_private_key"),
+    ("moto.core.responses", "method_names_from_class"),
+)
 _PLAIN: Final = frozenset({str, int, float, bool, NoneType})
 _NEVER_AWAITABLE: Final = _PLAIN | {dict, list, tuple, set}
 
@@ -184,9 +190,10 @@ def lighten_aws() -> None:
 
     All sessions of botocore share one loader, which reads each service's description once, the names of events, and
     what is known of their handlers. All clients of a service share the methods that are made of it: that is half of a
-    client's time. moto makes an RSA key for each key of KMS, whatever it is for; they share one.
+    client's time. moto makes an RSA key for each key of KMS, whatever it is for; they share one. No session of HTTP
+    reaches AWS, so all have one TLS context. moto looks for the methods of a service's class for each call of it.
     """
-    for module, name in (("botocore.session", "create_loader"), ("moto.kms.models", "generate_private_key")):
+    for module, name in _SHARED:
         if (found := sys.modules.get(module)) is not None:
             vars(found)[name] = functools.cache(vars(found)[name])
     if (clients := sys.modules.get("botocore.client")) is not None:
