@@ -27,6 +27,7 @@ from automation.plan.recorder import (
 )
 from settings import PROJECT
 from tests import samples
+from tests.fewer_reports import pytest_report_to_serializable, pytest_sessionstart
 from tests.lighter_sdks import lighten_aws, lighten_pulumi
 from tests.one_program import room_for_one_program
 from tests.scheduler import pytest_collection_modifyitems, pytest_xdist_make_scheduler
@@ -44,6 +45,8 @@ __all__ = [
     "_complete",
     "pytest_collection",
     "pytest_collection_modifyitems",
+    "pytest_report_to_serializable",
+    "pytest_sessionstart",
     "pytest_terminal_summary",
     "pytest_xdist_make_scheduler",
 ]

@@ -33,6 +33,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         def _split_scope(self, nodeid: str) -> str:
             return _group(nodeid)
 
+        def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:
+            """Forget a group that is done. xdist counts for each event what is left in all groups that it gave out."""
+            super().mark_test_complete(node, item_index, duration)
+            group = _group(self.registered_collections[node][item_index])
+            if all(self.assigned_work[node].get(group, {}).values()):
+                self.assigned_work[node].pop(group, None)
+
     config.option.loadscopereorder = False
     return OneAfterTheOther(config, log) if config.getvalue("dist") in ("load", "loadgroup") else None
 
