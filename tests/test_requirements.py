@@ -130,7 +130,8 @@ def _install(tmp_path: Path, offered: Path, requirements: str) -> subprocess.Com
     return subprocess.run(
         [
             *(sys.executable, *words, "--isolated", "--no-index", "--find-links", str(offered)),
-            *("--target", str(tmp_path / "installed"), "-r", str(file)),
+            # Conflicts are looked for among all that is installed here, for half a second.
+            *("--no-warn-conflicts", "--target", str(tmp_path / "installed"), "-r", str(file)),
         ],
         capture_output=True,
         text=True,
