@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from moto import mock_aws
+from moto.iam import models
 
+from components.database.rds_policies import monitoring_policy_arn
 from tests import samples
 from tests.aws.recorded import AwsResource, aws_resources
 from tests.aws.samples import REGION, TOPIC, Network, alarms, postgres
@@ -24,8 +27,14 @@ _JUDGED: dict[str, list[Finding]] = {}
 
 @pytest.fixture(scope="module")
 def session() -> Iterator[Any]:
-    """A boto3 session in an account of moto's, with AWS's own policies in it; one for all tests of a module."""
-    with mock_aws(config={"iam": {"load_aws_managed_policies": True}}):
+    """A boto3 session in an account of moto's, with AWS's own policy in it; one for all tests of a module.
+
+    With all of AWS's policies, of which the program uses one, an account would take half a second.
+    """
+    name = monitoring_policy_arn(REGION).rpartition("/")[2]
+    used = {name: json.loads(vars(models)["aws_managed_policies_data"])[name]}
+    with pytest.MonkeyPatch.context() as patch, mock_aws(config={"iam": {"load_aws_managed_policies": True}}):
+        patch.setattr(models, "aws_managed_policies_data", json.dumps(used))
         yield boto3.session.Session("made-up", "made-up", region_name=REGION)
 
 
