@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from components.chart_values.owned_values import advice, owner
-from components.kube.any_form import mapping
+from components.kube.any_form import MAPS, mapping
 from components.task_logs.remote import CONNECTION_VARIABLE, REMOTE_CONNECTION_VARIABLE
 
 JWT_VARIABLES: Final = (
@@ -44,6 +44,7 @@ MANAGED_VARIABLES: Final = (
 backend (airflow/configuration.py, `_get_env_var_option`)."""
 
 _ENDINGS: Final = ("", "_CMD", "_SECRET")
+_NESTING: Final = (*MAPS, list)
 _INSTEAD: Final[Mapping[str, str]] = {
     "AIRFLOW__CORE__FERNET_KEY": "airflow:fernetKey",
     "AIRFLOW__API__SECRET_KEY": "airflow:apiSecretKey",
@@ -155,13 +156,15 @@ def given_config(helm_values: Mapping[str, Any]) -> Iterator[tuple[str, str, Any
 
 def listed_variables(value: Any, path: str = "") -> Iterator[tuple[str, str, Any]]:
     """Yield path, name and value of each list entry with a name, at any depth; every variable is such an entry."""
-    if isinstance(value, Mapping):
+    if isinstance(value, MAPS):
         for key, item in value.items():
-            yield from listed_variables(item, f"{path}.{key}" if path else str(key))
+            if isinstance(item, _NESTING):
+                yield from listed_variables(item, f"{path}.{key}" if path else str(key))
     elif isinstance(value, list):
         for number, item in enumerate(value):
-            if isinstance(item, Mapping):
+            if isinstance(item, MAPS):
                 for field in ("name", "envName"):
                     if field in item:
                         yield path, str(item[field]), item.get("value")
-            yield from listed_variables(item, f"{path}[{number}]")
+            if isinstance(item, _NESTING):
+                yield from listed_variables(item, f"{path}[{number}]")

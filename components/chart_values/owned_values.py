@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from components.chart_values.value_paths import under
@@ -265,8 +265,8 @@ APPENDED: Final = (
 
 def owner(path: str) -> str | None:
     """Return what to use instead of a value that the program sets, or None for a user's value."""
-    roots = [root for root in OWNED if f"{path}.".startswith(f"{root}.")]
-    return None if not roots or under(path, FREE) else OWNED[max(roots, key=len)]
+    nearest = next((parent for parent in _upwards(path) if parent in OWNED), None)
+    return None if nearest is None or under(path, FREE) else OWNED[nearest]
 
 
 def advice(instead: str) -> str:
@@ -277,4 +277,14 @@ def advice(instead: str) -> str:
 
 def holds_own(path: str) -> bool:
     """Whether values of the program are below a path, so that it cannot be replaced as a whole."""
-    return any(own.startswith(f"{path}.") for own in (*OWNED, *APPENDED))
+    return path in _PARENTS
+
+
+def _upwards(path: str) -> Iterator[str]:
+    """Yield the path, its parent, the parent's parent, and so on."""
+    while path:
+        yield path
+        path = path.rpartition(".")[0]
+
+
+_PARENTS: Final = frozenset(parent for own in (*OWNED, *APPENDED) for parent in _upwards(own.rpartition(".")[0]))

@@ -233,7 +233,8 @@ def _working(paths: list[str], schema: Mapping[str, Any], off: Mapping[str, str]
 
 
 def _refused(path: str, found: Mapping[str, str]) -> bool:
-    return any(f"{path}.".startswith((f"{refused}.", f"{refused}[")) for refused in found)
+    """Return whether a path, or one that it is below, has a problem already."""
+    return any(path[:end] in found for end, sign in enumerate(f"{path}.") if sign in ".[")
 
 
 def _with_whole_numbers(helm_values: Mapping[str, Any]) -> Mapping[str, Any]:
