@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime
+import functools
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -60,11 +61,17 @@ CLUSTER: Final = EksCluster(
 )
 
 
+@functools.cache
+def client(service: str) -> Any:
+    """A client of the tests' own, for whatever account moto has: it takes longer to make than to ask."""
+    return boto3.client(service, REGION, aws_access_key_id="made-up", aws_secret_access_key="made-up")
+
+
 class Network:
     """A VPC in moto's EC2, with what makes subnets public."""
 
     def __init__(self, cidr: str = "10.0.0.0/16") -> None:
-        self.ec2: Any = boto3.client("ec2", region_name=REGION)
+        self.ec2: Any = client("ec2")
         self.vpc: str = self.ec2.create_vpc(CidrBlock=cidr)["Vpc"]["VpcId"]
         self.gateway: str = self.ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
         self.ec2.attach_internet_gateway(InternetGatewayId=self.gateway, VpcId=self.vpc)
@@ -88,7 +95,7 @@ class Network:
 
     def make_cluster(self, *subnets: str, name: str = "prod") -> Any:
         """A cluster in these subnets; returns moto's own object of it."""
-        boto3.client("eks", region_name=REGION).create_cluster(
+        client("eks").create_cluster(
             name=name,
             roleArn=f"arn:aws:iam::{ACCOUNT}:role/eks",
             resourcesVpcConfig={"subnetIds": list(subnets)},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,9 @@ from components.network.policies import network_policies
 # The evaluator (kubernetes.io/docs/concepts/services-networking/network-policies)
 
 OWN_NAMESPACE: Final = "airflow"
+
+_address = functools.cache(ipaddress.ip_address)
+_network = functools.cache(ipaddress.ip_network)
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,9 @@ def is_peer(peer: Mapping[str, Any], pod: Pod, *, by_address: bool) -> bool:
     if "ipBlock" in peer:
         if pod.namespace is not None and not by_address:
             return False
-        address = ipaddress.ip_address(pod.address)
-        inside = address in ipaddress.ip_network(peer["ipBlock"]["cidr"])
-        return inside and not any(address in ipaddress.ip_network(cidr) for cidr in peer["ipBlock"].get("except", []))
+        address = _address(pod.address)
+        inside = address in _network(peer["ipBlock"]["cidr"])
+        return inside and not any(address in _network(cidr) for cidr in peer["ipBlock"].get("except", []))
     if pod.namespace is None:
         return False
     if "namespaceSelector" in peer:

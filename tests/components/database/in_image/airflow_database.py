@@ -43,6 +43,22 @@ class Done:
     stderr: str
 
 
+def run_here(script: Sequence[str], variables: Mapping[str, str] | None = None) -> Done:
+    """Runs the text of a command in this process, with more variables."""
+    _, _, content, *words = script
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "argv", ["-c", *words])
+        for name, value in (variables or {}).items():
+            patch.setenv(name, value)
+        try:
+            exec(compile(content, "-c", "exec"), {"__name__": "__main__"})  # noqa: S102 - it is our own
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else int(bool(end.code))
+            err.write(f"{end.code}\n" if isinstance(end.code, str) else "")
+    return Done(code, out.getvalue(), err.getvalue())
+
+
 @dataclass
 class Database:
     """Airflow's database, in a file."""
@@ -85,18 +101,7 @@ class Database:
 
     def run(self, script: Sequence[str], *keys: str) -> Done:
         """Runs the text of a command in this process: starting Python and its libraries takes most of the time."""
-        _, _, content, *words = script
-        out, err, code = io.StringIO(), io.StringIO(), 0
-        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-            patch.setattr(sys, "argv", ["-c", *words])
-            for name, value in self.variables(*keys).items():
-                patch.setenv(name, value)
-            try:
-                exec(compile(content, "-c", "exec"), {"__name__": "__main__"})  # noqa: S102 - it is our own
-            except SystemExit as end:
-                code = end.code if isinstance(end.code, int) else int(bool(end.code))
-                err.write(f"{end.code}\n" if isinstance(end.code, str) else "")
-        return Done(code, out.getvalue(), err.getvalue())
+        return run_here(script, self.variables(*keys))
 
     def answer(self, mode: str, *keys: str) -> dict[str, Any]:
         done = self.run(command(mode), *keys)
