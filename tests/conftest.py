@@ -28,6 +28,7 @@ from automation.plan.recorder import (
 from settings import PROJECT
 from tests import samples
 from tests.fewer_reports import pytest_report_to_serializable, pytest_sessionstart
+from tests.lighter_hypothesis import lighten_hypothesis
 from tests.lighter_sdks import lighten_aws, lighten_pulumi
 from tests.one_program import room_for_one_program
 from tests.scheduler import pytest_collection_modifyitems, pytest_xdist_make_scheduler
@@ -79,6 +80,7 @@ _BUSY: dict[str, Any] = {"deadline": None, "suppress_health_check": [hypothesis.
 hypothesis.settings.register_profile("suite", max_examples=25, **_BUSY)
 hypothesis.settings.register_profile("long", max_examples=1000, **_BUSY)
 hypothesis.settings.load_profile("suite")
+lighten_hypothesis()
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def counted_here(monkeypatch: pytest.MonkeyPatch) -> None:
         assert (done.returncode, options["check"]) == (0, True), done.stderr
         return done
 
-    monkeypatch.setattr(restored.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
 
 
 def look(
