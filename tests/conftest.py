@@ -8,7 +8,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import hypothesis
 import pulumi
@@ -77,10 +77,11 @@ def pytest_unconfigure() -> None:
 
 # Property tests must not fail because the machine is busy.
 _BUSY: dict[str, Any] = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
-hypothesis.settings.register_profile("suite", max_examples=25, **_BUSY)
+_FEW: Final = 25
+hypothesis.settings.register_profile("suite", max_examples=_FEW, **_BUSY)
 hypothesis.settings.register_profile("long", max_examples=1000, **_BUSY)
 hypothesis.settings.load_profile("suite")
-lighten_hypothesis()
+lighten_hypothesis(_FEW)
 
 
 @pytest.fixture
