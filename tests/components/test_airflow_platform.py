@@ -50,6 +50,13 @@ EXTERNAL: Final = ExternalDatabase(
     ),
     cidrs=("10.0.32.0/20",),
 )
+OUTSIDE: Final = {
+    "database": EXTERNAL,
+    "pgbouncer": PgBouncer(),
+    "isolation": IsolationArgs(
+        mode=Isolation.WANTED, egress_except=("192.0.2.0/24",), ui_namespaces=("ui",), metrics_namespaces=("metrics",)
+    ),
+}
 ARGS: Final = samples.platform_args()
 
 
@@ -89,6 +96,29 @@ def parts(recorder: Recorder) -> set[str]:
 BUNDLE: Final = DagBundle(
     name="a", repository=parse_git_repository(samples.SSH_REPOSITORY), ref="main", sub_path="", secret="a-key"
 )
+EVERYWHERE: Final = {
+    "dags": replace(
+        samples.dags(delivery=DagsDelivery.GIT_BUNDLE), bundles=(BUNDLE, replace(BUNDLE, name="b", secret="b-key"))
+    ),
+    "executor": Executor.CELERY_AND_KUBERNETES,
+    "pgbouncer": PgBouncer(),
+}
+USERS: Final = {"labels": {"team": "data"}, "airflowPodAnnotations": {"mesh.test/inject": "no"}}
+CHECKED: Final[tuple[dict[str, Any], ...]] = (
+    {
+        "database": EXTERNAL,
+        "broker": Broker(
+            host="broker.test", port=6379, tls=False, url=Secret("redis://broker.test"), cidrs=("10.0.48.0/20",)
+        ),
+        "helm_values": USERS,
+    },
+    {"dags": samples.dags(delivery=DagsDelivery.IMAGE), "helm_values": USERS},
+    {
+        "dags": replace(samples.dags(delivery=DagsDelivery.GIT_BUNDLE), bundles=(BUNDLE,)),
+        "helm_values": {**USERS, "env": [{"name": "CONNECTION_CHECK_MAX_COUNT", "value": "20"}]},
+    },
+)
+"""Platforms that have every check of the preflight, with what a team may say of pods."""
 ALWAYS: Final = {
     "AirflowKeys",
     "FernetKey",
@@ -149,9 +179,7 @@ def test_there_is_a_part_for_what_is_asked_for(composed: Record, changes: dict[s
 
 
 def test_several_bundles_are_where_tasks_run_and_not_in_the_triggerer(composed: Record) -> None:
-    other = replace(BUNDLE, name="b", secret="b-key")
-    dags = replace(samples.dags(delivery=DagsDelivery.GIT_BUNDLE), bundles=(BUNDLE, other))
-    recorder = composed(dags=dags, executor=Executor.CELERY_AND_KUBERNETES)
+    recorder = composed(**EVERYWHERE)
     values = recorder.one(RELEASE).inputs["values"]
     for path, expected in (
         ("dagProcessor", True),
@@ -196,13 +224,13 @@ def test_no_pod_changes_before_the_migration_and_that_not_before_the_database(co
 
 
 def test_migration_waits_for_a_database_that_is_not_in_the_cluster(composed: Record) -> None:
-    recorder = composed(database=samples.external().parse().platform.database)
+    recorder = composed(**OUTSIDE)
     stored = {item.urn for item in recorder.every("kubernetes:core/v1:Secret")}
     assert stored & set(recorder.one(JOB, "airflow-database-migrate").request.dependencies)
 
 
 def test_everything_comes_after_its_namespace_and_goes_before_it(composed: Record) -> None:
-    recorder = composed(executor=Executor.CELERY_AND_KUBERNETES, pgbouncer=PgBouncer())
+    recorder = composed(**EVERYWHERE)
     namespace = recorder.one("kubernetes:core/v1:Namespace")
     for resource in recorder.every():
         in_namespace = not resource.type.startswith("kubernetes:admissionregistration")
@@ -277,18 +305,16 @@ def test_issuer_is_asked_where_people_log_in_by_it_and_again_only_when_it_change
 
 def test_every_pod_of_the_preflight_has_the_team_s_labels_and_annotations(composed: Record) -> None:
     """A mesh or a webhook may demand them."""
-    users = {"labels": {"team": "data"}, "airflowPodAnnotations": {"mesh.test/inject": "no"}}
-    bundles = replace(samples.dags(delivery=DagsDelivery.GIT_BUNDLE), bundles=(BUNDLE,))
     kinds = set()
-    for changes in ({}, {"dags": samples.dags(delivery=DagsDelivery.IMAGE)}, {"dags": bundles}):
-        for item in composed(helm_values=users, **changes).every("kubernetes:core/v1:ConfigMap"):
+    for changes in CHECKED:
+        for item in composed(**changes).every("kubernetes:core/v1:ConfigMap"):
             document = json.loads(item.inputs["data"].get(DOCUMENT, "{}"))
             if "pod" in document:
                 kinds.add(document["kind"])
                 metadata = document["pod"]["metadata"]
                 assert metadata["labels"]["team"] == "data", item.name
                 assert metadata["annotations"]["mesh.test/inject"] == "no", item.name
-    assert {"git", "dags", "images"} <= kinds
+    assert {"git", "dags", "images", "database", "broker"} <= kinds
 
 
 def test_images_are_tried_on_the_nodes_of_a_group_before_the_migration(composed: Record) -> None:
@@ -303,16 +329,8 @@ def test_images_are_tried_on_the_nodes_of_a_group_before_the_migration(composed:
 
 def test_no_check_waits_until_the_image_s_entry_point_has_tried_the_database(composed: Record) -> None:
     """It tries for a minute and more, and imports Airflow each time: no script could say in time what is wrong."""
-    broker = Broker(
-        host="broker.test", port=6379, tls=False, url=Secret("redis://broker.test"), cidrs=("10.0.48.0/20",)
-    )
-    bundles = replace(samples.dags(delivery=DagsDelivery.GIT_BUNDLE), bundles=(BUNDLE,))
     kinds = set()
-    for changes in (
-        {"database": EXTERNAL, "broker": broker},
-        {"dags": samples.dags(delivery=DagsDelivery.IMAGE)},
-        {"dags": bundles, "helm_values": {"env": [{"name": "CONNECTION_CHECK_MAX_COUNT", "value": "20"}]}},
-    ):
+    for changes in CHECKED:
         for item in composed(**changes).every("kubernetes:core/v1:ConfigMap"):
             document = json.loads(item.inputs["data"].get(DOCUMENT, "{}"))
             for container in document.get("pod", {}).get("spec", {}).get("containers", ()):
@@ -324,10 +342,7 @@ def test_no_check_waits_until_the_image_s_entry_point_has_tried_the_database(com
 
 
 def test_isolation_knows_where_the_database_is(composed: Record) -> None:
-    isolation = IsolationArgs(
-        mode=Isolation.WANTED, egress_except=("192.0.2.0/24",), ui_namespaces=("ui",), metrics_namespaces=("metrics",)
-    )
-    outside = composed(isolation=isolation, database=EXTERNAL, pgbouncer=PgBouncer())
+    outside = composed(**OUTSIDE)
     [rule] = outside.one(POLICY, "airflow-isolation-pgbouncer").inputs["spec"]["egress"]
     assert rule == {"to": [{"ipBlock": {"cidr": "10.0.32.0/20"}}], "ports": [{"protocol": "TCP", "port": 5433}]}
     worker = outside.one(POLICY, "airflow-isolation-worker").plain_text
@@ -400,7 +415,7 @@ def test_exports_wait_for_what_must_succeed_before_anything_changes(composed: Re
 
 
 def test_exports_of_an_external_database_are_its_own(composed: Record) -> None:
-    found = exports(composed, database=EXTERNAL, pgbouncer=PgBouncer())
+    found = exports(composed, **OUTSIDE)
     assert (found[outputs.DATABASE_HOST], found[outputs.DATABASE_PORT]) == ("db.test", 5433)
     assert found[outputs.POOLER_HOST] == "airflow-pgbouncer"
 
@@ -422,7 +437,7 @@ def test_exported_secrets_are_names_that_exist(composed: Record) -> None:
 
 
 def test_release_names_the_secrets_that_were_made(composed: Record) -> None:
-    recorder = composed(database=EXTERNAL, pgbouncer=PgBouncer())
+    recorder = composed(**OUTSIDE)
     values = recorder.one(RELEASE).inputs["values"]
     found = recorder.outputs[recorder.one("airflow:index:AirflowPlatform").urn]
     assert values["fernetKeySecretName"] == found[outputs.FERNET_KEY_SECRET]
@@ -575,7 +590,7 @@ def test_jobs_have_the_keys_that_were_made(composed: Record) -> None:
 
 
 def test_jobs_use_the_way_past_the_pooler(composed: Record) -> None:
-    recorder = composed(database=EXTERNAL, pgbouncer=PgBouncer())
+    recorder = composed(**OUTSIDE)
     access = recorder.outputs[recorder.one("airflow:index:DatabaseAccess").urn]
     for job in recorder.every(JOB):
         assert access["migration_secret"] in job.plain_text

@@ -73,8 +73,12 @@ class Network:
     def __init__(self, cidr: str = "10.0.0.0/16") -> None:
         self.ec2: Any = client("ec2")
         self.vpc: str = self.ec2.create_vpc(CidrBlock=cidr)["Vpc"]["VpcId"]
-        self.gateway: str = self.ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
-        self.ec2.attach_internet_gateway(InternetGatewayId=self.gateway, VpcId=self.vpc)
+
+    @functools.cached_property
+    def gateway(self) -> str:
+        found = str(self.ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"])
+        self.ec2.attach_internet_gateway(InternetGatewayId=found, VpcId=self.vpc)
+        return found
 
     def subnet(self, cidr: str, zone: str = "a") -> str:
         found = self.ec2.create_subnet(VpcId=self.vpc, CidrBlock=cidr, AvailabilityZone=f"{REGION}{zone}")

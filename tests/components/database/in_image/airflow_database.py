@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import sqlite3
@@ -30,6 +31,9 @@ SCHEMA: Final = (
 DEFERRAL: Final = '{"__var": {}}'
 
 
+_compiled = functools.cache(compile)
+
+
 def encrypted(key: str, text: str = "sentinel") -> str:
     return Fernet(key).encrypt(text.encode()).decode()
 
@@ -52,7 +56,7 @@ def run_here(script: Sequence[str], variables: Mapping[str, str] | None = None) 
         for name, value in (variables or {}).items():
             patch.setenv(name, value)
         try:
-            exec(compile(content, "-c", "exec"), {"__name__": "__main__"})  # noqa: S102 - it is our own
+            exec(_compiled(content, "-c", "exec"), {"__name__": "__main__"})  # noqa: S102 - it is our own
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else int(bool(end.code))
             err.write(f"{end.code}\n" if isinstance(end.code, str) else "")
