@@ -41,6 +41,17 @@ def keys(given_keys: GivenKeys | None = None, *, protect: bool = True, **more: A
     return lambda: AirflowKeys("keys", args)
 
 
+_GENERATED: Final[list[Recorder]] = []
+
+
+@pytest.fixture
+def generated(record: Record) -> Recorder:
+    """What is registered where no key is given; recorded once for all tests, so change nothing of it."""
+    if not _GENERATED:
+        _GENERATED.append(record(keys()))
+    return _GENERATED[0]
+
+
 def given_all() -> GivenKeys:
     return GivenKeys(**{name: Secret(f"given {name} '\"$%") for name in KEYS})
 
@@ -51,9 +62,9 @@ def test_the_table_above_is_every_key() -> None:
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_generated_key_is_long_enough_and_alone_in_its_secret(record: Record, key: str) -> None:
+def test_generated_key_is_long_enough_and_alone_in_its_secret(generated: Recorder, key: str) -> None:
     name, data_key, least = KEYS[key]
-    data = record(keys()).secret_data(name)
+    data = generated.secret_data(name)
     assert set(data) == {data_key}
     assert len(data[data_key].encode()) >= least
 
@@ -82,9 +93,8 @@ def test_keys_in_secrets_of_others_are_neither_generated_nor_stored(record: Reco
     assert outputs.get("jwks_secret") is outputs.get("jwt_key_id_secret") is None
 
 
-def test_workers_have_a_fernet_key_that_no_given_one_replaces(record: Record) -> None:
-    for given in (GivenKeys(), given_all()):
-        recorder = record(keys(given))
+def test_workers_have_a_fernet_key_that_no_given_one_replaces(generated: Recorder, record: Record) -> None:
+    for recorder in (generated, record(keys(given_all()))):
         own = recorder.secret_data(WORKER_KEY)["fernet-key"]
         assert len(base64.urlsafe_b64decode(own)) == 32
         assert own != recorder.secret_data("keys-fernet-key")["fernet-key"]
@@ -95,20 +105,19 @@ def test_output_of_another_resource_may_be_given(record: Record) -> None:
     assert recorder.secret_data("keys-jwt-secret")["jwt-secret"] == "from elsewhere"
 
 
-def test_nothing_changes_a_generated_value_by_itself(record: Record) -> None:
+def test_nothing_changes_a_generated_value_by_itself(generated: Recorder) -> None:
     """A default that the provider changes replaces the value where the argument is left out; keepers do so always."""
     every_argument = {"lower", "minLower", "upper", "minUpper", "numeric", "minNumeric", "special", "minSpecial"}
-    for password in record(keys()).every(PASSWORD):
+    for password in generated.every(PASSWORD):
         assert set(password.inputs) == {"length", *every_argument}, password
         assert password.inputs["special"] is False
         assert [password.inputs[key] for key in ("lower", "upper", "numeric")] == [True, True, True]
         assert [password.inputs[key] for key in sorted(every_argument) if key.startswith("min")] == [0, 0, 0, 0]
 
 
-def test_generated_values_are_these_to_the_letter(record: Record) -> None:
+def test_generated_values_are_these_to_the_letter(generated: Recorder) -> None:
     """Another length or name is another value in every stack that exists."""
-    recorder = record(keys())
-    assert {found.name: found.inputs["length"] for found in recorder.every(PASSWORD)} == {
+    assert {found.name: found.inputs["length"] for found in generated.every(PASSWORD)} == {
         "keys-fernet-key": 64,
         "keys-worker-key": 64,
         "keys-api-secret-key": 64,
@@ -116,7 +125,7 @@ def test_generated_values_are_these_to_the_letter(record: Record) -> None:
         "keys-redis-password": 40,
         "keys-admin-password": 24,
     }
-    assert [found.name for found in recorder.every(STASH)] == ["keys-fernet-key"]
+    assert [found.name for found in generated.every(STASH)] == ["keys-fernet-key"]
 
 
 @pytest.mark.parametrize("protect", [True, False])
@@ -127,26 +136,24 @@ def test_generated_values_are_protected_and_secrets_can_be_replaced(record: Reco
     assert not any(found.protected for found in recorder.every(SECRET))
 
 
-def test_every_child_is_the_component_s(record: Record) -> None:
-    recorder = record(keys())
-    component = recorder.one("airflow:index:AirflowKeys")
-    fernet_key = recorder.one("airflow:index:FernetKey")
-    children = [found for found in recorder.every() if found is not component]
+def test_every_child_is_the_component_s(generated: Recorder) -> None:
+    component = generated.one("airflow:index:AirflowKeys")
+    fernet_key = generated.one("airflow:index:FernetKey")
+    children = [found for found in generated.every() if found is not component]
     assert len(children) == 17
     assert {found.request.parent for found in children} == {component.urn, fernet_key.urn}
 
 
-def test_secrets_are_immutable_and_named_by_the_provider(record: Record) -> None:
-    for secret in record(keys()).every(SECRET):
+def test_secrets_are_immutable_and_named_by_the_provider(generated: Recorder) -> None:
+    for secret in generated.every(SECRET):
         assert secret.inputs["immutable"] is True
         assert secret.inputs["type"] == "Opaque"
         assert secret.inputs["metadata"]["namespace"] == "ns"
         assert "name" not in secret.inputs["metadata"]
 
 
-def test_outputs_are_names_in_plain_text(record: Record) -> None:
-    recorder = record(keys())
-    outputs = recorder.outputs[recorder.one("airflow:index:AirflowKeys").urn]
+def test_outputs_are_names_in_plain_text(generated: Recorder) -> None:
+    outputs = generated.outputs[generated.one("airflow:index:AirflowKeys").urn]
     assert set(outputs) == {
         "fernet_key_secret",
         "worker_key_secret",
@@ -238,8 +245,10 @@ def database_password(recorder: Recorder) -> Registration:
     return recorder.one(PASSWORD, "keys-database-password")
 
 
-def test_database_s_password_is_made_where_there_is_a_database_and_only_there(record: Record) -> None:
-    assert "keys-database-password" not in {found.name for found in record(keys()).every()}
+def test_database_s_password_is_made_where_there_is_a_database_and_only_there(
+    generated: Recorder, record: Record
+) -> None:
+    assert "keys-database-password" not in {found.name for found in generated.every()}
     recorder = record(keys(with_database_password=True))
     inputs = database_password(recorder).inputs
     assert inputs["length"] == 40
