@@ -21,6 +21,7 @@ from tests.aws.weakened import weakened
 if TYPE_CHECKING:
     from tests.conftest import Recorder
 
+_DATABASES: dict[Network | None, list[AwsResource]] = {}
 _RECORDED: dict[str, list[AwsResource]] = {}
 _JUDGED: dict[str, list[Finding]] = {}
 
@@ -54,10 +55,12 @@ def network(session: Any) -> Network:
 
 @pytest.fixture
 def database(record: Callable[..., Recorder]) -> Callable[..., list[AwsResource]]:
-    """The resources of a managed database with its alarms, in a network."""
+    """The resources of a managed database with its alarms, in a network; recorded once for all tests of a process."""
 
     def resources(network: Network | None = None) -> list[AwsResource]:
-        return aws_resources(record(lambda: (postgres(network=network)(), alarms()())))
+        if network not in _DATABASES:
+            _DATABASES[network] = aws_resources(record(lambda: (postgres(network=network)(), alarms()())))
+        return _DATABASES[network]
 
     return resources
 

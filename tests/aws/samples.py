@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -71,6 +72,7 @@ def existing_instance() -> ExistingInstance:
     )
 
 
+@functools.cache
 def postgres(
     settings: ManagedDatabase | None = None,
     *,

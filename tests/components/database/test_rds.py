@@ -20,6 +20,7 @@ from components.database.rds_policies import LOG_EXPORTS
 from components.database.rds_settings import Move
 from components.kube.secret import Secret
 from tests.aws.samples import PASSWORD, TAGS, managed, postgres
+from tests.recorded_once import once
 
 if TYPE_CHECKING:
     from tests.conftest import Recorder
@@ -34,6 +35,12 @@ INGRESS_RULE: Final = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule
 PARAMETER_GROUP: Final = "aws:rds/parameterGroup:ParameterGroup"
 LOG_GROUP: Final = "aws:cloudwatch/logGroup:LogGroup"
 FINAL_SNAPSHOT: Final = "random:index/randomUuid:RandomUuid"
+
+
+@pytest.fixture
+def record(record: Record) -> Record:
+    """Records each program once for all tests."""
+    return once(record)
 
 
 def instance(recorder: Recorder) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from components.task_logs.bucket import TaskLogBucket, TaskLogBucketArgs, bucket
 from components.task_logs.lifecycle import FOLDER
 from tests.cases import each
 from tests.components.aws.test_eks_cluster import CLUSTER
+from tests.recorded_once import once
 
 if TYPE_CHECKING:
     from tests.conftest import Recorder, Registration
@@ -41,6 +43,13 @@ WRITERS: Final = ("airflow-worker", "airflow-triggerer")
 READERS: Final = ("airflow-api-server",)
 
 
+@pytest.fixture
+def record(record: Record) -> Record:
+    """Records each program once for all tests."""
+    return once(record)
+
+
+@functools.cache
 def logs(**changes: Any) -> Callable[[], TaskLogBucket]:
     args: dict[str, Any] = {
         "cluster": CLUSTER,
