@@ -19,6 +19,8 @@ MANIFEST: Final = os.environ.get("AIRFLOW_TEST_REGISTRY_MANIFEST", "")
 needs_manifest = pytest.mark.skipif(
     not MANIFEST, reason="no AIRFLOW_TEST_REGISTRY_MANIFEST, of an image that a registry could give"
 )
+_NO_MANIFEST: Final = "none none 0"
+"""Enough where every login is refused."""
 REGISTRY: Final = "127.0.0.1:5055"
 """On the node itself. The container runtime talks to such a registry without TLS."""
 _SERVER: Final = """\
@@ -50,7 +52,7 @@ def registry(api: Any, namespace: str, *logins: str) -> Iterator[None]:
     container = {
         "name": "registry",
         "image": f"apache/airflow:{versions.AIRFLOW}",
-        "command": ["python", "-c", _SERVER, *MANIFEST.split(), *logins],
+        "command": ["python", "-c", _SERVER, *(MANIFEST or _NO_MANIFEST).split(), *logins],
     }
     spec = {"hostNetwork": True, "terminationGracePeriodSeconds": 1, "containers": [container]}
     api.create_namespace({"metadata": {"name": namespace}})

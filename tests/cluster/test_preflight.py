@@ -9,10 +9,11 @@ from typing import Any, Final
 
 import pytest
 
+import versions
 from automation import Environment, Environments, EnvironmentSettings, Passphrase, Secret
 from components.preflight.finding import Verdict
 from tests.cluster.harness import CONTEXT, ROOT, Repository, Result, Stack, destroyed, make_stack
-from tests.cluster.registry import REGISTRY, docker_config, needs_manifest, registry
+from tests.cluster.registry import REGISTRY, docker_config, registry
 from tests.cluster.tls_database import USER, Authority, TlsDatabase
 
 pytestmark = [pytest.mark.engine, pytest.mark.cluster]
@@ -153,12 +154,13 @@ def _enforced(api: Any, name: str) -> None:
     raise AssertionError(f"the quota {name} is not counted")
 
 
-@needs_manifest
 def test_login_that_the_registry_refuses_is_named(stack: Stack, api: Any) -> None:
+    # The kubelet asks no registry about an image that the node has, whatever the credentials: so the tag is a new one.
+    tag = f"{versions.AIRFLOW}-not-on-the-node"
     wrong = docker_config("robot:another-password")
     with registry(api, f"{NAMESPACE}-registry", "robot:the-password"):
         stack.command("config", "set", "--secret", "airflow:registryCredentials", given=wrong)
-        result = mistaken(stack, api, imageRepository=f"{REGISTRY}/apache/airflow")
+        result = mistaken(stack, api, imageRepository=f"{REGISTRY}/apache/airflow", imageTag=tag)
         stack.set(registryCredentials=None)
     assert "airflow:registryCredentials: expected that the registry hands out" in result.output, result.output
 
