@@ -23,7 +23,8 @@ from components.release.chart_archive import chart_archive
 AIM: Final = 1.05
 AIM_OF_MANY: Final = 0.6
 COUNTS: Final = (1, 5, 20)
-AT_ONCE: Final = 2
+AT_ONCE: Final = 2 * (os.cpu_count() or 1)
+"""An engine waits for much of its time, so one for each core leaves the cores idle."""
 _MIB: Final = 2**20
 
 
