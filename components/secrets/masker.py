@@ -6,43 +6,28 @@ readable; `without_digests` removes it before anything is shown.
 
 from __future__ import annotations
 
-import base64
 import copy
-import functools
 import hashlib
 import hmac
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from components.secrets.encodings import base64_forms, forms, replaced, secret_parts, ssh_public_half, texts
+from components.secrets.encodings import replaced, texts
+from components.secrets.learned import PIECE, SHORTEST, Learned, cuts, learned, pieces, shown_forms
 from components.secrets.names import is_given, is_secret_option, secret_keys
 from components.secrets.plan_violation import without_values
 from components.secrets.shapes import hide
 
 SHOWN: Final = "[secret]"
 CHANGED: Final = "[secret, changed]"
-_MASK: Final = re.compile(r"\[secret(?::[0-9a-f]{16}|, changed)?\]")
+_MASK: Final = re.compile(r"(\[secret(?::[0-9a-f]{16}|, changed)?\])")
 _DIGEST: Final = re.compile(r"\[secret:[0-9a-f]{16}\]")
 
-_PIECE: Final = 12
-"""Length of the pieces of a secret that are hidden wherever they stand. Shorter ones would hide common words."""
-_SHORTEST: Final = 6
-"""A known secret of fewer characters is hidden only where it is marked as one: it could be any word."""
 _SHORTEST_WRAPPED: Final = 12
-"""The same for a value that only its mark calls secret: a user name in a Secret is no secret."""
+"""A value that only its mark calls secret is not hidden elsewhere if it is shorter: a user name is no secret."""
 
-# Every SSH private key begins with one of these, and so does its public half, which stands in known_hosts.
-_PUBLIC: Final = (
-    b"openssh-key-v1\0\0\0\0\x04none\0\0\0\0\x04none\0\0\0\0\0\0\0\x01\0\0\0",
-    b"\0\0\0\x0bssh-ed25519\0\0\0 ",
-    b"\0\0\0\x07ssh-rsa\0\0\0\x03\x01\0\x01\0\0",
-    *(
-        f"\0\0\0\x13ecdsa-sha2-{curve}\0\0\0\x08{curve}\0\0\0".encode()
-        for curve in ("nistp256", "nistp384", "nistp521")
-    ),
-)
 _PUBLIC_LINE: Final = re.compile(
     r"(?:#.*|\S+ (?:ssh-|ecdsa-|sk-)\S+ AAAA\S+(?: .*)?|-----(?:BEGIN|END) CERTIFICATE-----|[A-Za-z0-9+/=]{1,76})?"
 )
@@ -65,40 +50,59 @@ class Masker:
 
     def __init__(self, key: bytes | None = None, secrets: Iterable[str] = ()) -> None:
         self._key = key
-        self._pieces: set[str] = set()
         self._public: set[str] = set()
+        self._marks: set[str] = set()
+        self._unread: set[Learned] = set()
+        self._pieces: set[str] = set()
         self._wholes: set[str] = set()
-        self._by_beginning: dict[str, list[str]] = {}
+        self._by_beginning: dict[str, tuple[str, ...]] = {}
         for secret in secrets:
             self.learn(secret)
 
     def knowing(self, secrets: Iterable[str]) -> Masker:
         """Return a masker that knows more."""
         other = copy.copy(self)
-        other._pieces, other._public, other._wholes = set(self._pieces), set(self._public), set(self._wholes)
-        other._by_beginning = {beginning: [*wholes] for beginning, wholes in self._by_beginning.items()}
+        other._public, other._marks, other._unread = set(self._public), set(self._marks), set(self._unread)
+        other._pieces, other._wholes = set(self._pieces), set(self._wholes)
+        other._by_beginning = {**self._by_beginning}
         for secret in secrets:
             other.learn(secret)
         return other
 
     def learn(self, secret: str) -> None:
         """Learn a secret. It is hidden wherever it, a line or a piece of it stands, in the usual encodings too."""
-        pieces, public, wholes = _learned(secret)
-        self._public |= public
-        self._pieces |= pieces
-        self._pieces -= self._public
-        self._add(wholes)
+        found = learned(secret)
+        self._public |= found.public
+        self._pieces -= found.public
+        self._add(found)
 
     def learn_wrapped(self, value: Any) -> None:
         """Learn a value that the program made of secrets. It is hidden as a whole; its pieces may be anything."""
         for text in texts(value):
             if len(text) >= _SHORTEST_WRAPPED and not _is_public(text):
-                self._add(_without_pieces(text, self._pieces))
+                self._add(Learned(wholes=frozenset(shown_forms(text, self._hides))))
 
-    def _add(self, wholes: Set[str]) -> None:
-        for whole in wholes - self._wholes:
-            self._by_beginning.setdefault(whole[:_SHORTEST], []).append(whole)
-        self._wholes |= wholes
+    def _add(self, found: Learned) -> None:
+        self._marks |= found.marks
+        self._unread.add(found)
+
+    def _read(self, marks: set[str]) -> None:
+        """Take in what has one of the marks: most secrets stand in no text."""
+        for found in [found for found in self._unread if not found.marks.isdisjoint(marks)]:
+            self._unread.remove(found)
+            self._pieces |= found.pieces - self._public
+            for whole in found.wholes - self._wholes:
+                beginning = whole[:SHORTEST]
+                self._by_beginning[beginning] = (*self._by_beginning.get(beginning, ()), whole)
+            self._wholes |= found.wholes
+
+    def _hides(self, text: str) -> bool:
+        """Tell whether known pieces hide all of a text."""
+        for part in (text[:PIECE], text):
+            self._read(self._marks.intersection(cuts(part)))
+            if not self._pieces.issuperset(pieces(part)):
+                return False
+        return True
 
     def secret(self, value: Any) -> Any:
         """Return a value that is marked as secret with a mask for each text and number; the keys of maps stay."""
@@ -145,8 +149,7 @@ class Masker:
         """Return a text without what is known to be secret, and without what looks like a secret."""
         # A mask is not looked into: a secret could be a part of its own words.
         parts = _MASK.split(without_values(text))
-        kept = [*_MASK.findall(without_values(text)), ""]
-        return "".join(f"{self._known_hidden(part)}{mask}" for part, mask in zip(parts, kept, strict=True))
+        return "".join(part if at % 2 else self._known_hidden(part) for at, part in enumerate(parts))
 
     def _known_hidden(self, text: str) -> str:
         text = replaced(text, self._known(text), self._mask)
@@ -154,17 +157,18 @@ class Masker:
 
     def _known(self, text: str) -> list[tuple[int, int]]:
         """Return where known secrets stand, in order, none touching another."""
-        spans = []
-        if self._pieces:
-            spans = [
-                (at, at + _PIECE) for at in range(len(text) - _PIECE + 1) if text[at : at + _PIECE] in self._pieces
-            ]
-        # By their first characters, because a search for each of thousands would read the text as many times.
-        beginnings = self._by_beginning
-        for at in range(len(text) - _SHORTEST + 1) if beginnings else ():
-            if text[at : at + _SHORTEST] in beginnings:
-                found = [whole for whole in beginnings[text[at : at + _SHORTEST]] if text.startswith(whole, at)]
-                spans += [(at, at + len(whole)) for whole in found]
+        marks = self._marks
+        marked = marks and [at for at in range(len(text) - SHORTEST + 1) if text[at : at + SHORTEST] in marks]
+        if not marked:
+            return []
+        if self._unread:
+            self._read({text[at : at + SHORTEST] for at in marked})
+        # A piece holds a mark, which is half of it at most. A whole begins with one.
+        first = max(0, marked[0] + SHORTEST - PIECE)
+        spans = [(at, at + PIECE) for at in range(first, marked[-1] + 1) if text[at : at + PIECE] in self._pieces]
+        for at in marked:
+            found = self._by_beginning.get(text[at : at + SHORTEST], ())
+            spans += [(at, at + len(whole)) for whole in found if text.startswith(whole, at)]
         joined: list[tuple[int, int]] = []
         for start, end in sorted(spans):
             if joined and start <= joined[-1][1]:
@@ -216,43 +220,3 @@ def _is_public(text: str) -> bool:
     """Tell whether a text is host keys or certificates: every line is one's, and there is more than Base64 alone."""
     lines = text.strip().splitlines()
     return ("AAAA" in text or "BEGIN CERTIFICATE" in text) and all(_PUBLIC_LINE.fullmatch(line) for line in lines)
-
-
-@functools.lru_cache(maxsize=16)
-def _learned(secret: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-    """Return the pieces of a secret, those that are public, and the texts that are hidden as a whole.
-
-    Remembered, because each verb of a service masks the same secrets, and an SSH key takes 15 ms.
-    """
-    pieces: set[str] = set()
-    wholes: set[str] = set()
-    for part in secret_parts(secret):
-        if len(part) < _SHORTEST:
-            continue
-        for form in forms(part, _SHORTEST):
-            if len(part) >= _PIECE:
-                pieces.update(_pieces(form))
-            else:
-                wholes.add(form)
-    # A person registers it at the Git host. The file of the private key holds its characters, too.
-    public = _public_pieces().union(_pieces(base64.b64encode(ssh_public_half(secret)).decode()))
-    pieces -= public
-    for line in {secret, secret.strip(), *map(str.strip, secret.splitlines())}:
-        if len(line) >= _SHORTEST:
-            # A line may have pieces that are public.
-            wholes |= _without_pieces(line, pieces)
-    return frozenset(pieces), public, frozenset(wholes)
-
-
-def _without_pieces(text: str, pieces: set[str] | frozenset[str]) -> set[str]:
-    """Return the forms of a text that its pieces do not hide."""
-    return {form for form in forms(text, _SHORTEST) if len(form) < _PIECE or not pieces.issuperset(_pieces(form))}
-
-
-def _pieces(text: str) -> Iterator[str]:
-    return (text[at : at + _PIECE] for at in range(len(text) - _PIECE + 1))
-
-
-@functools.cache
-def _public_pieces() -> frozenset[str]:
-    return frozenset(piece for public in _PUBLIC for form in base64_forms(public) for piece in _pieces(form))

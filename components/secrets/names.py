@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -73,6 +74,7 @@ def secret_keys(value: Mapping[Any, Any]) -> frozenset[Any]:
     return frozenset(named)
 
 
+@functools.lru_cache(maxsize=4096)  # a stack's objects have few names, and each many times
 def _is_hidden(name: str) -> bool:
     return is_secret_name(name) or bool(_ADDRESS.search(name))
 

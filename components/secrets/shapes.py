@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from components.secrets.encodings import replaced
-from components.secrets.generated import looks_generated
+from components.secrets.generated import LENGTHS, looks_generated
 from components.secrets.names import SECRET_NAME
 from components.secrets.shape import (
     OPENSSH_KEY,
@@ -121,7 +121,9 @@ SHAPES: Final = (
     Shape(
         name="text that looks like a generated key",
         needs=("",),
-        pattern=re.compile(r"(?<![A-Za-z0-9+/=_.-])[A-Za-z0-9+/_-]+(?![A-Za-z0-9+/=_.-])"),
+        pattern=re.compile(
+            rf"(?<![A-Za-z0-9+/=_.-])[A-Za-z0-9+/_-]{{{min(LENGTHS)},{max(LENGTHS)}}}+(?![A-Za-z0-9+/=_.-])"
+        ),
         holds=lambda match: looks_generated(match[0]),
         guess=True,
     ),
@@ -215,7 +217,7 @@ SHAPES: Final = (
 def key_shape(text: str) -> str | None:
     """Return what kind of secret is in the text, in words; None where none is recognised."""
     text = PUBLIC.sub(" ", text)
-    return next((shape.name for shape in SHAPES if any(map(shape.judged, shape.matches(text)))), None)
+    return next((shape.name for shape in _possible(text) if any(map(shape.judged, shape.matches(text)))), None)
 
 
 def hide(text: str, mask: Callable[[str], str]) -> str:
@@ -229,7 +231,17 @@ def hide(text: str, mask: Callable[[str], str]) -> str:
 
 @functools.lru_cache(maxsize=_REMEMBERED)
 def _has_none(text: str) -> bool:
-    return not any(shape.spans(text) for shape in SHAPES)
+    return not any(shape.spans(text) for shape in _possible(text))
+
+
+_NEEDED: Final = tuple(dict.fromkeys(needed for shape in SHAPES for needed in shape.needs))
+
+
+def _possible(text: str) -> Iterator[Shape]:
+    """Return the shapes of which a text has what they need: of most texts, one."""
+    small = text.casefold()
+    there = {needed for needed in _NEEDED if needed in small}
+    return (shape for shape in SHAPES if not there.isdisjoint(shape.needs))
 
 
 def harmless(text: str) -> str:

@@ -89,6 +89,19 @@ def test_no_secret_survives(secret: str, before: str, after: str) -> None:
     assert secret not in without_digests(masker.text(f"{before}{secret}{after}"))
 
 
+@each("at", range(len(SECRET) - 11))
+def test_any_twelve_characters_of_a_secret_are_hidden(at: int) -> None:
+    assert without_digests(Masker(KEY, [SECRET]).text(f"|{SECRET[at : at + 12]}|")) == f"|{SHOWN}|"
+
+
+def test_what_is_learned_between_two_texts_is_hidden_in_the_second_one() -> None:
+    masker = Masker(secrets=["elderberry-1"])
+    assert masker.text("elderberry-1, tangerine-1") == "[secret], tangerine-1"
+    masker.learn("tangerine-1")
+    masker.learn_wrapped(["a lemon beside a cherry"])
+    assert masker.text("elderberry-1, tangerine-1, a lemon beside a cherry") == "[secret], [secret], [secret]"
+
+
 @given(st.text(max_size=200))
 def test_masking_twice_is_masking_once(text: str) -> None:
     masker = Masker(KEY, [SECRET])
