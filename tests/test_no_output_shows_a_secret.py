@@ -5,6 +5,7 @@ The kinds are in `kinds_of_output` and `kinds_with_values`, the forms in `quoted
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -21,6 +22,8 @@ from tests.quoted import FORMS
 
 _PIECE: Final = 12
 """Characters in a row of a secret that no output may have, in any form."""
+_PARTS: Final = 8
+"""Into how many the kinds of output are divided: each secret in a form is looked at in one part."""
 
 
 class Remembering(Masker):
@@ -54,22 +57,30 @@ def parts(secret: str, form: str) -> set[str]:
 
 
 def test_no_kind_of_output_shows_a_secret_of_the_config(capsys: pytest.CaptureFixture[str]) -> None:
-    """Each secret is in each form, and each pair of secret and kind and of form and kind is looked at."""
-    kinds, looked, shown = list(SAID.items()), 0, []
+    """Each secret is in each form, and each pair of secret and kind and of form and kind is looked at.
+
+    The kinds of a part stand side by side: they share what they are made of.
+    """
+    kinds, looked, shown = list(SAID.items()), list[tuple[str, str, str]](), []
+    size = -(-len(kinds) // _PARTS)
     for number, (key, secret) in enumerate(sorted(samples.sentinels().items())):
         masker, traces = knowing([secret]), samples.traces(key, secret)
         for at, (form, write) in enumerate(FORMS.items()):
             written = write(secret)
             hidden = {written, *traces}.union(*(parts(trace, form) for trace in traces))
-            for kind, output in kinds[(number + at) % 3 :: 3]:
-                looked += 1
+            for kind, output in kinds[(number + at) % _PARTS * size :][:size]:
+                looked.append((key, form, kind))
                 text = output(f"it said {written} and ended", masker)
                 shown += [f"{key} {form} in {kind}"] if any(item in text for item in hidden) else []
     assert shown == []
     assert len(samples.sentinels()) >= 16
+    every = [set(column) for column in zip(*looked, strict=True)]
+    assert [*map(len, every)] == [len(samples.sentinels()), len(FORMS), len(SAID)]
+    for one, other in itertools.combinations(range(3), 2):
+        assert len({(row[one], row[other]) for row in looked}) == len(every[one]) * len(every[other])
     with capsys.disabled():
         count = f"{len(samples.sentinels())} secrets in {len(FORMS)} forms in {len(SAID)} kinds of output"
-        print(f"\n{count}: {looked} looked at, {len(shown)} show one")
+        print(f"\n{count}: {len(looked)} looked at, {len(shown)} show one")
 
 
 def test_no_kind_of_output_shows_a_secret_in_a_foreign_place(capsys: pytest.CaptureFixture[str]) -> None:
