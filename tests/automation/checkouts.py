@@ -40,14 +40,21 @@ class Checkouts:
         self._folder = folder
         self._plans: dict[tuple[Path, str, bool], Plan] = {}
 
-    def make(self, name: str, change: Callable[[Path], None] = lambda folder: None) -> Path:
-        """A copy of the program with the shipped stacks, and a change. Its `prod` has an encrypted JWT secret."""
+    def make(self, name: str, change: Callable[[Path], None] = lambda folder: None, *, modules: bool = True) -> Path:
+        """A copy of the program with the shipped stacks, and a change. Its `prod` has an encrypted JWT secret.
+
+        Without its modules it can be planned in this process alone (`plan_here`).
+        """
         target = self._folder / name
         target.mkdir()
         for path in ROOT.glob("*.py"):
             shutil.copy(path, target)
-        for folder in _FOLDERS:
+        for folder in _FOLDERS if modules else ():
             shutil.copytree(ROOT / folder, target / folder, ignore=shutil.ignore_patterns("__pycache__"))
+        if not modules:
+            (target / "policy").mkdir()
+            for path in (ROOT / "policy").glob("*.txt"):
+                shutil.copy(path, target / "policy")
         ship(target)
         if CHART is not None:
             (target / ".charts").mkdir()

@@ -43,10 +43,10 @@ def test_another_key_for_the_secrets_is_a_change_although_nothing_is_registered_
 ) -> None:
     def encrypted(name: str, key: str) -> Plan:
         def change(folder: Path) -> None:
-            with (folder / "Pulumi.prod.yaml").open("a", encoding="utf-8") as file:
+            with (folder / "Pulumi.dev.yaml").open("a", encoding="utf-8") as file:
                 file.write(f"\nsecretsprovider: awskms://alias/{name}?region=eu-central-1\nencryptedkey: {key}\n")
 
-        return plan_here(checkouts.make(f"encrypted-by-{name}-{key}", change), "prod")
+        return plan_here(checkouts.make(f"encrypted-by-{name}-{key}", change, modules=False), "dev")
 
     found = compare_plans(encrypted("ours", "a"), encrypted("theirs", "b"))
     assert not found.steps
@@ -89,7 +89,7 @@ def test_plan_without_the_chart_leaves_the_objects_out_with_the_reason(base: Pat
     def elsewhere(folder: Path) -> None:
         edit(folder / "Pulumi.dev.yaml", "config:\n", "config:\n  airflow:chartPath: /nowhere/chart.tgz\n")
 
-    plan = plan_here(checkouts.make("without-chart", elsewhere), "dev", render=True)
+    plan = plan_here(checkouts.make("without-chart", elsewhere, modules=False), "dev", render=True)
     assert plan.failure is None
     assert plan.objects is None
     assert "/nowhere/chart.tgz" in plan.no_objects
@@ -155,7 +155,8 @@ FAILURES: Final = {
 
 @pytest.mark.parametrize("line", FAILURES)
 def test_whatever_the_program_does_is_a_result(line: str, base: Path, checkouts: Checkouts) -> None:
-    folder = checkouts.make(f"failure-{list(FAILURES).index(line)}", lambda copy: _begin_with(copy, line))
+    name = f"failure-{list(FAILURES).index(line)}"
+    folder = checkouts.make(name, lambda copy: _begin_with(copy, line), modules=False)
     failure = checkouts.plan(folder, "dev", render=False).failure
     assert failure is not None
     assert (failure.kind, failure.text[: len(FAILURES[line][1])]) == FAILURES[line]
@@ -170,7 +171,7 @@ def test_wrong_config_is_a_result_that_names_every_key(checkouts: Checkouts) -> 
     def wrong(folder: Path) -> None:
         edit(folder / "Pulumi.dev.yaml", "config:\n", "config:\n  airflow:executor: None\n  airflow:unheardOf: x\n")
 
-    failure = checkouts.plan(checkouts.make("wrong-config", wrong), "dev", render=False).failure
+    failure = checkouts.plan(checkouts.make("wrong-config", wrong, modules=False), "dev", render=False).failure
     assert failure is not None
     assert failure.kind is FailureKind.SETTINGS
     assert "airflow:executor" in failure.text
@@ -181,7 +182,7 @@ def test_a_list_of_decisions_that_says_nothing_is_a_result(checkouts: Checkouts)
     def wrong(folder: Path) -> None:
         (folder / "policy" / "decided.txt").write_text("airflow-keys-jwt-secret\n")
 
-    failure = checkouts.plan(checkouts.make("wrong-decisions", wrong), "dev", render=False).failure
+    failure = checkouts.plan(checkouts.make("wrong-decisions", wrong, modules=False), "dev", render=False).failure
     assert failure is not None
     assert failure.kind is FailureKind.SETTINGS
     assert failure.text.startswith("policy/decided.txt:1: expected a stack")
@@ -238,6 +239,12 @@ def _planted(folder: Path, *, https: bool) -> None:
     program.write_text(f"{program.read_text()}\nKEYS = {sorted(samples.sentinels())}\n{LEAKS}")
 
 
+def _leaking(folder: Path) -> None:
+    """The same stack, and a program that does nothing else. It takes a third of the time to start."""
+    _planted(folder, https=True)
+    (folder / "__main__.py").write_text(f"KEYS = {sorted(samples.sentinels())}\n{LEAKS}")
+
+
 def _secrets(https: bool, suffix: str = "") -> dict[str, str]:
     left_out = "gitSshPrivateKey" if https else "dagsToken"
     found = samples.all_secrets(but=[left_out])
@@ -263,17 +270,21 @@ def _traces(secrets: dict[str, str]) -> Iterator[str]:
 def test_no_secret_is_in_a_plan_or_in_a_report(checkouts: Checkouts, capfd: pytest.CaptureFixture[str]) -> None:
     """Each secret is given, and the program puts all of them everywhere it can, in every encoding.
 
-    The repository is first one with a deploy key, then one with a token; every other secret is another one then.
+    The repository is first one with a deploy key, then one with a token; every other secret is another one then. At
+    last a program that does nothing else is planned in a process of its own, as people plan.
     """
-    planted = {https: checkouts.make(f"leaking-{https}", partial(_planted, https=https)) for https in (False, True)}
+    planted = {
+        https: checkouts.make(f"leaking-{https}", partial(_planted, https=https), modules=False)
+        for https in (False, True)
+    }
     secrets = {False: _secrets(False), True: _secrets(True, "-another-one")}
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         before = plan_here(planted[False], "prod", secrets=secrets[False])
-    after = plan_checkout(planted[True], "prod", key=KEY, known_secrets=secrets[True])
-    assert before.failure is None
-    assert after.failure is None
+        after = plan_here(planted[True], "prod", secrets=secrets[True], render=True)
+    alone = plan_checkout(checkouts.make("leaking", _leaking), "prod", key=KEY, known_secrets=secrets[True])
     assert not before.placeholders
-    for plan in (before, after):
+    for plan in (before, after, alone):
+        assert plan.failure is None
         leaked = next(found for found in plan.resources if found.name == "leaking" and "ConfigMap" in found.type)
         assert len(leaked.inputs["data"]) >= 5 * 8, "or the test would see nothing"
         assert any("it is" in message for message in plan.messages)
@@ -282,8 +293,8 @@ def test_no_secret_is_in_a_plan_or_in_a_report(checkouts: Checkouts, capfd: pyte
     changed = next(step for step in report.stacks[0].steps if step.name == "leaking")
     assert any(change.secret for change in changed.changes), "that a secret changed is told"
     shown = {
-        "plans as JSON": json.dumps([before.to_json(), after.to_json()], ensure_ascii=False),
-        "plans as text": plan_text(before) + plan_text(after),
+        "plans as JSON": json.dumps([plan.to_json() for plan in (before, after, alone)], ensure_ascii=False),
+        "plans as text": plan_text(before) + plan_text(after) + plan_text(alone),
         "report as JSON": report_json(report),
         "comment": markdown(report),
         "whole report": markdown(report, limit=None),
@@ -304,7 +315,7 @@ def test_no_secret_is_in_an_error(checkouts: Checkouts) -> None:
         program.write_text(f"{program.read_text()}\nraise ValueError(repr(_values))\n")
 
     secrets = _secrets(False)
-    keyed = plan_here(checkouts.make("failing", failing), "prod", secrets=secrets)
+    keyed = plan_here(checkouts.make("failing", failing, modules=False), "prod", secrets=secrets)
     plan = Plan.from_json(without_digests(keyed.to_json()))
     assert plan.failure is not None
     assert "ValueError" in plan.failure.text
