@@ -11,6 +11,8 @@ are generated from the declarations (see `generate.py`).
 
 from __future__ import annotations
 
+import functools
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -54,6 +56,19 @@ class ConfigKey(Generic[T_co]):
     """Value of a secret that is encrypted where nobody can read it."""
     items: str = "string"
     """Type of the items of an array in Pulumi.yaml."""
+
+    def value(self, text: str) -> T_co:
+        """Make the value of a text that the engine gives. Most keys have their default, which is parsed once."""
+        return self._default if text == self.default_text else self.parse(text)
+
+    @functools.cached_property
+    def default_text(self) -> str:
+        """The default as the engine gives it."""
+        return self.default if isinstance(self.default, str) else json.dumps(self.default)
+
+    @functools.cached_property
+    def _default(self) -> T_co:
+        return self.parse(self.default_text)
 
     @property
     def full(self) -> str:

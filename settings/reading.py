@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, cast
 
@@ -93,7 +92,7 @@ class Config:
 
     def given(self, key: ConfigKey[Any]) -> bool:
         """Whether a stack sets a key to something else than its default."""
-        default = key.default if isinstance(key.default, str) else json.dumps(key.default)
+        default = key.default_text
         return key.name in self._encrypted or self._texts.get(key.name, default) != default
 
     def bad(self, *keys: ConfigKey[Any]) -> bool:
@@ -144,7 +143,7 @@ class Config:
             return key.fallback
         # No exception is chained to another, because the text of an error must not hold a secret.
         try:
-            return key.parse(self._texts[key.name])
+            return key.value(self._texts[key.name])
         except RefusedError as error:
             for text, fix in error.problems:
                 self.problem(key, text, fix, one_of_many=True)

@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Iterable
 from typing import Any, Final
 
 from components.kube.instance_metadata import METADATA_ADDRESSES, METADATA_IPV4
 
+_network: Final = functools.lru_cache(maxsize=256)(ipaddress.ip_network)
 METADATA: Final = tuple(str(ipaddress.ip_network(address)) for address in METADATA_ADDRESSES)
 """The instance metadata, as networks of one address."""
 
 
 def overlap(networks: Iterable[str], others: Iterable[str]) -> bool:
     """Return whether two lists of IPv4 or IPv6 networks have an address in common."""
-    parsed = [ipaddress.ip_network(other) for other in others]
+    parsed = [_network(other) for other in others]
     return any(
         network.version == other.version and network.overlaps(other)
-        for network in map(ipaddress.ip_network, networks)
+        for network in map(_network, networks)
         for other in parsed
     )
 
 
 def covered(cidr: str, outers: Iterable[str]) -> bool:
     """Return whether all of `cidr` is in one of `outers`."""
-    inner = ipaddress.ip_network(cidr)
+    inner = _network(cidr)
     return any(
         inner.version == outer.version and inner.network_address in outer and inner.prefixlen >= outer.prefixlen
-        for outer in map(ipaddress.ip_network, outers)
+        for outer in map(_network, outers)
     )
 
 

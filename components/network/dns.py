@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ DEFAULT_DNS: Final = (DnsServer(namespace="kube-system"), DnsServer(cidr="169.25
 """kube-dns or CoreDNS, and the NodeLocal DNSCache (kubernetes.io/docs/tasks/administer-cluster/nodelocaldns)."""
 
 
+@functools.lru_cache(maxsize=64)
 def parse_dns_server(text: str) -> DnsServer:
     """Return the server that `NAMESPACE`, `ADDRESS`, `NAMESPACE:PORT` or `ADDRESS:PORT` names. Raises ValueError."""
     match = _WITH_PORT.fullmatch(text)
