@@ -123,6 +123,8 @@ def write_new_file(path: Path, text: str, mode: int = 0o644) -> None:
 
 def make_folder(path: Path) -> None:
     """Create a folder and those above it, if they are missing. Raises FileUnusable, which names what is in the way."""
+    if path.is_dir():
+        return
     in_the_way = next((place for place in (path, *path.parents) if os.path.lexists(place) and not place.is_dir()), path)
     with files_told(in_the_way):
         path.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ there, and nothing that is not valid reaches an engine.
 
 from __future__ import annotations
 
+import functools
 import json
 import shlex
 from collections.abc import Callable, Mapping
@@ -86,6 +87,11 @@ class EnvironmentSettings:
     def texts(self) -> dict[str, str]:
         """Return the config with the project's defaults as the engine gives it to the program, without secrets."""
         return dict(self._texts)
+
+    @functools.cached_property
+    def facts(self) -> StackConfig:
+        """What a verb must know of it. Each asks many times."""
+        return StackConfig.of(self._texts)
 
     def file_config(self) -> dict[str, Any]:
         """Return the map `config` of the stack's file without secrets: the engine encrypts those into it."""

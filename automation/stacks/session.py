@@ -116,7 +116,7 @@ class Session:
     def config(self) -> StackConfig:
         """Return what the config says of cluster and protection. Raises SettingsInvalid, StackUnknown."""
         if self.place.settings is not None:
-            return StackConfig.of(self.place.settings.texts())
+            return self.place.settings.facts
         return read_stack_config(self.place.project_dir, short_name(self.name))
 
     def reached_config(self) -> StackConfig:

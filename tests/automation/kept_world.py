@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,12 +28,25 @@ class Killed(BaseException):
     """The process ended here."""
 
 
+_of = EnvironmentSettings.of
+_CHECKED: dict[tuple[Any, ...], EnvironmentSettings] = {}
+
+
+def checked(name: str, values: Mapping[str, Any], project_dir: Path = samples.ROOT) -> EnvironmentSettings:
+    """Stand in place of `EnvironmentSettings.of`: worlds have the same few again and again, and nobody changes them."""
+    given = ((key, value if isinstance(value, Secret) else json.dumps(value)) for key, value in sorted(values.items()))
+    which = (name, project_dir, *given)
+    if which not in _CHECKED:
+        _CHECKED[which] = _of(name, values, project_dir)
+    return _CHECKED[which]
+
+
 @dataclass
 class KeptWorld:
     """The settings that a service has kept, and what was called so far. kill_at: the step in which the process ends."""
 
     folder: Path
-    kept: EnvironmentSettings = field(default_factory=lambda: EnvironmentSettings.of("team", SETTINGS))
+    kept: EnvironmentSettings = field(default_factory=lambda: checked("team", SETTINGS))
     calls: list[str] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     steps: int = 0
@@ -55,6 +69,7 @@ class KeptWorld:
         }
         for name, function in {**usual, **does}.items():
             monkeypatch.setattr(operations, name, function)
+        monkeypatch.setattr(EnvironmentSettings, "of", staticmethod(checked))
         monkeypatch.setattr(environments, "find_engine", lambda *args: FakeEngine())
         monkeypatch.setattr(session, "open_stack", lambda place, name, engine, **options: FakeStack(name))
         monkeypatch.setattr(stack_locks, "read_locks", lambda *args: ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator
 from typing import Any, Final
@@ -28,14 +29,20 @@ ROLE: Final = "aws:iam/role:Role"
 RULE: Final = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 
 
-@pytest.fixture(autouse=True)
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "made-up")
+@pytest.fixture(scope="module")
+def account() -> Iterator[None]:
+    """One account for all tests, which look for different things in it: clients and what is made take longest."""
     with mock_aws():
         yield
 
 
+@pytest.fixture(autouse=True)
+def aws(account: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "made-up")
+
+
+@functools.cache
 def client(service: str) -> Any:
     return boto3.client(service, region_name=REGION)
 
@@ -66,6 +73,7 @@ def key(description: str, document: str = OWN_POLICY, **tags: str) -> str:
     return str(made_key["KeyMetadata"]["KeyId"])
 
 
+@functools.cache
 def made() -> dict[str, tuple[dict[str, Any], str]]:
     """What each kind is asked by, and its id, after all of it was made."""
     vpc = client("ec2").create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
@@ -176,13 +184,13 @@ def test_key_of_another_stack_or_of_the_state_is_not_taken() -> None:
 
 def test_key_with_another_policy_is_somebody_else_s() -> None:
     """Who may make keys could give one the stack's tags, and let himself read what it encrypts."""
-    wanted = pending(KEY, description="of the logs", policy=OWN_POLICY)
-    key("of the logs", policy("arn:aws:iam::123456789012:root", "arn:aws:iam::999999999999:root"))
+    wanted = pending(KEY, description="of the dumps", policy=OWN_POLICY)
+    key("of the dumps", policy("arn:aws:iam::123456789012:root", "arn:aws:iam::999999999999:root"))
     assert became(wanted) == {f"urn:{KEY}": ""}
     same = json.loads(OWN_POLICY)
     same["Statement"][0] |= {"Action": ["kms:B", "kms:A"], "Principal": {"AWS": "arn:aws:iam::123456789012:root"}}
     # The provider sends a policy with its fields in another order.
-    own = key("of the logs", json.dumps(same, sort_keys=True))
+    own = key("of the dumps", json.dumps(same, sort_keys=True))
     assert became(wanted) == {f"urn:{KEY}": own}
 
 

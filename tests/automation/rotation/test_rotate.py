@@ -21,7 +21,7 @@ from components.kube.pod_command import ExecResult
 from settings.rotation import Mark
 from tests import samples
 from tests.automation.fakes import OUTPUTS, SETTINGS, pod
-from tests.automation.kept_world import KeptWorld, Killed
+from tests.automation.kept_world import KeptWorld, Killed, checked
 
 OLD = samples.sentinels()["fernetKey"]
 CONTAINERS = ("scheduler", "api-server")
@@ -31,9 +31,7 @@ CONTAINERS = ("scheduler", "api-server")
 class World(KeptWorld):
     """A deployment, what it stores, and the settings that a service has kept."""
 
-    kept: EnvironmentSettings = field(
-        default_factory=lambda: EnvironmentSettings.of("team", {**SETTINGS, "fernetKey": Secret(OLD)})
-    )
+    kept: EnvironmentSettings = field(default_factory=lambda: checked("team", {**SETTINGS, "fernetKey": Secret(OLD)}))
     secrets: dict[str, str] = field(default_factory=lambda: {"fernet-0": OLD})
     deployed: str = "fernet-0"
     values: list[str] = field(default_factory=lambda: [OLD, OLD])

@@ -20,7 +20,7 @@ from components.aws.client import AwsError
 from components.keys import escrow_reader, escrow_writer
 from components.keys.escrow_reader import ROLES, EscrowedKeys
 from tests.automation.fakes import OUTPUTS, SETTINGS
-from tests.automation.kept_world import Killed
+from tests.automation.kept_world import Killed, checked
 from tests.automation.rotation.test_rotate import OLD, World
 
 NAME, REGION = "airflow/team/keys", "eu-central-1"
@@ -39,7 +39,7 @@ class Escrow(World):
     """Such a stack, and every version of one key in its secret."""
 
     key: str = "fernet"
-    kept: EnvironmentSettings = field(default_factory=lambda: EnvironmentSettings.of("team", CONFIG))
+    kept: EnvironmentSettings = field(default_factory=lambda: checked("team", CONFIG))
     versions: list[str] = field(default_factory=lambda: [OLD])
     refuses: bool = False
 

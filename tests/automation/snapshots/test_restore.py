@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -34,6 +35,7 @@ KEY_URN = "urn:pulumi:team::airflow::aws:kms/key:Key::airflow-postgres-key"
 OLD, NEW = "airflow-prod", "airflow-prod-2"
 
 
+@functools.cache
 def settings() -> EnvironmentSettings:
     """`prod`, as a service gives it."""
     content = load_yaml((samples.SHIPPED / "Pulumi.prod.yaml").read_text())["config"]
