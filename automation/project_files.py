@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -11,11 +10,10 @@ import yaml
 
 from automation.errors import FileInvalid
 from automation.folder import stack_file
-from components.kube.safe_yaml import load_yaml
+from components.kube.safe_yaml import load_yaml, load_yaml_once
 
 ENCRYPTION: Final = ("secretsprovider", "encryptedkey", "encryptionsalt")
 """The keys of a stack's file that say what encrypts its secrets (pulumi: sdk/go/common/workspace/project.go)."""
-_parsed_once: Final = functools.lru_cache(maxsize=4)(load_yaml)
 
 
 def encryption(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -44,6 +42,6 @@ def read_config(folder: Path, stack: str) -> Mapping[str, Any]:
 def read_project(project_dir: Path) -> Mapping[str, Any]:
     """Return the content of `Pulumi.yaml`, which nobody may change. Raises FileInvalid.
 
-    The same text is parsed once: it describes every config key, which takes 5 ms, and each verb asks for it.
+    The same text is parsed once.
     """
-    return read_yaml(project_dir / "Pulumi.yaml", _parsed_once)
+    return read_yaml(project_dir / "Pulumi.yaml", load_yaml_once)

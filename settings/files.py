@@ -7,7 +7,6 @@ itself is read, so a value that would arrive as another one, or that readers of 
 from __future__ import annotations
 
 import datetime
-import functools
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any, Final
 
 import yaml
 
-from components.kube.safe_yaml import SafeLoader
+from components.kube.safe_yaml import load_yaml_once
 from components.texts.unseen import hiding
 from settings.declared import KEYS
 from settings.errors import SettingsError, problem_text, removal_of, set_command
@@ -46,7 +45,7 @@ def read_files(project: Path, stack: str) -> tuple[dict[str, str], set[str]]:
 def examine_files(project: Path, stack: str) -> tuple[dict[str, str], set[str], dict[str, str]]:
     """Do the same, but return the problems of single keys, by full key. Such a key has its default."""
     path = project / f"Pulumi.{stack}.yaml"
-    schema = _config(_read(project / "Pulumi.yaml", stack, schema=True)[0], "Pulumi.yaml", stack)
+    schema = _config(_read(project / "Pulumi.yaml", stack, of_project=True)[0], "Pulumi.yaml", stack)
     content, root = _read(path, stack)
     if isinstance(content, Mapping) and "config" not in content and not content.keys() <= _TOP:
         found = ", ".join(map(str, content))
@@ -183,22 +182,15 @@ def _repeated(node: yaml.Node | None) -> Iterator[tuple[str, int]]:
             yield from _repeated(value)
 
 
-@functools.lru_cache(maxsize=1)
-def _schema(text: str) -> Any:
-    """Return what is in a project's file: long, and always the same. Nobody may change it."""
-    reader = SafeLoader(text)
-    return reader.construct_document(reader.get_single_node())
-
-
-def _read(path: Path, stack: str, *, schema: bool = False) -> tuple[Any, yaml.Node | None]:
-    """Return what is in a file, and the nodes of its text, but of the project's file."""
+def _read(path: Path, stack: str, *, of_project: bool = False) -> tuple[Any, yaml.Node | None]:
+    """Return what is in a file, and the nodes of the text of a stack's file."""
     try:
         text = path.read_bytes().decode().removeprefix("\ufeff")
         if found := hiding(text):
             # All readers of YAML end a comment at some of them, and no reviewer sees its end.
             raise SettingsError(stack, [_hidden(path.name, *found)])
-        if schema:
-            return _schema(text), None
+        if of_project:
+            return load_yaml_once(text), None
         reader = Loader(text)
         root = reader.get_single_node()
         if size(root) > _MOST_NODES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Final
 
 import yaml
@@ -13,6 +14,13 @@ SafeLoader: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 def load_yaml(text: str) -> Any:
     """Return the value of the only document in a text, None if there is none. Raises yaml.YAMLError."""
     return yaml.load(text, Loader=SafeLoader)  # noqa: S506 - it is a safe loader
+
+
+load_yaml_once: Final = functools.lru_cache(maxsize=4)(load_yaml)
+"""The same for `Pulumi.yaml`: it describes every config key, which takes 5 ms, and each verb asks for it.
+
+Nobody may change the value.
+"""
 
 
 def load_all_yaml(text: str) -> list[Any]:
