@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,9 +24,8 @@ def engine_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
+def world() -> World:
     """A healthy deployment with one DAG that anybody may run."""
     airflow = FakeAirflow()
     airflow.dags["tutorial_dag"] = dag_json("tutorial_dag")
-    with airflow.serving() as port:
-        yield World(kube=FakeKube(airflow_port=port, network=isolated), airflow=airflow, time=FakeTime())
+    return World(kube=FakeKube(airflow=airflow, network=isolated), airflow=airflow, time=FakeTime())

@@ -496,16 +496,15 @@ def test_help_loads_no_engine_cluster_or_yaml() -> None:
     """It must be there at once: measured, it takes 0.15 s of a core, and a second with the engine's SDK."""
     script = (
         "import sys\nfrom automation.__main__ import parse\n"
-        "try:\n    parse(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
-        "loaded = {name.partition('.')[0] for name in sys.modules}\n"
-        "print(*sorted(loaded & {'pulumi', 'kubernetes', 'boto3', 'yaml', 'rich', 'settings'}), file=sys.stderr)"
+        "for verb in sys.argv[1:]:\n"
+        "    try:\n        parse([*verb.split(), '--help'])\n    except SystemExit:\n        pass\n"
+        "    loaded = {name.partition('.')[0] for name in sys.modules}\n"
+        "    print(*sorted(loaded & {'pulumi', 'kubernetes', 'boto3', 'yaml', 'rich', 'settings'}), file=sys.stderr)"
     )
-    for words in (["--help"], ["up", "--help"], ["report", "--help"]):
-        done = subprocess.run(
-            [sys.executable, "-c", script, *words], cwd=ROOT, capture_output=True, text=True, check=True
-        )
-        assert done.stderr.strip() == ""
-        assert "usage: python -m automation" in done.stdout
+    verbs = ("", "up", "report")
+    done = subprocess.run([sys.executable, "-c", script, *verbs], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stderr == "\n" * len(verbs)
+    assert done.stdout.count("usage: python -m automation") == len(verbs)
 
 
 BLOCKED = """\

@@ -87,7 +87,7 @@ def test_user_without_a_home_is_told(
 
 
 def test_full_standard_output_is_exit_code_1() -> None:
-    command = [sys.executable, "-m", "automation", "status", "dev", "--json"]
+    command = [sys.executable, "-m", "automation", "rotate", "ca", "dev", "--from", "/nowhere", "--json"]
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from typing import Any
@@ -158,12 +159,17 @@ def test_lines_of_a_text_are_compared_as_lines() -> None:
 # It fits
 
 
+@functools.cache
+def whole_of(size: int) -> str:
+    return markdown(report(full("dev", size=size), full("prod", size=size)), limit=None)
+
+
 @each("size", [1, 30, 1000])
 @each("limit", [1000, 5000, LIMIT])
 def test_comment_is_within_its_limit_and_cut_between_sections(size: int, limit: int) -> None:
     text = markdown(report(full("dev", size=size), full("prod", size=size)), limit=limit, link="https://ci.test/1")
     assert len(text) <= limit
-    whole = markdown(report(full("dev", size=size), full("prod", size=size)), limit=None)
+    whole = whole_of(size)
     if text != whole:
         assert re.search(r"Cut to .*: \d+ sections are only in \[the whole report\]\(https://ci\.test/1\)\.\n$", text)
     assert text.count("<details>") == text.count("</details>")

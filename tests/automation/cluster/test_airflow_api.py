@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+from collections.abc import Iterator
 
 import pytest
 
@@ -12,6 +13,14 @@ from automation.cluster.deployment import Deployment
 from automation.errors import AirflowRequestFailed, ClusterRequestFailed
 from automation.verification.verify import airflow_api
 from tests.automation.fakes import LOG, OUTPUTS, PASSWORD, World, dag_json
+
+
+@pytest.fixture
+def world(world: World) -> Iterator[World]:
+    """The Airflow of the others, behind a socket."""
+    with world.airflow.serving() as port:
+        world.kube.airflow, world.kube.airflow_port = None, port
+        yield world
 
 
 def test_dags_come_from_all_pages(world: World) -> None:

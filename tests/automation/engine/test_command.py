@@ -151,7 +151,7 @@ def test_run_that_fails_raises_with_what_was_written(tmp_path: Path, on_path: Pa
 
 
 def test_large_output_on_both_streams_blocks_nobody(tmp_path: Path, on_path: Path) -> None:
-    fake_pulumi(on_path, MINIMUM, "for i in {1..20000}; do echo 0123456789; echo 0123456789 >&2; done")
+    fake_pulumi(on_path, MINIMUM, "yes 0123456789 | head -n 20000 | tee /dev/stderr")
     result = Engine().run(["up"], str(tmp_path), {})
     assert (len(result.stdout), len(result.stderr)) == (20000 * 11 - 1, 20000 * 11 - 1)
 

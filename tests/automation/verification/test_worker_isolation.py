@@ -227,7 +227,7 @@ def test_pod_has_the_labels_that_policies_select_workers_by() -> None:
 def local_python(script: str, arguments: list[str], environment: dict[str, str] | None = None) -> Any:
     """Runs a probe here instead of in a container."""
     done = subprocess.run(
-        [sys.executable, "-c", script, *arguments],
+        [sys.executable, "-S", "-c", script, *arguments],
         capture_output=True,
         text=True,
         check=True,
