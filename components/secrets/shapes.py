@@ -35,6 +35,8 @@ _REMEMBERED: Final = 4096
 _URI: Final = ("://",)
 _NAMES: Final = ("auth", "key", "pass", "pwd", "secret", "token")
 """One of these is in each `SECRET_NAME`."""
+_QUOTED, _ASSIGNED, _BEFORE_COLON = (rf"(?![\w.-]*+(?!{then})){SECRET_NAME}" for then in ('"', "[ \t]*=", ":"))
+"""A secret's name with this after it, which is looked at first: most words are no names."""
 
 SHAPES: Final = (
     Shape(
@@ -114,7 +116,7 @@ SHAPES: Final = (
     Shape(
         name="JSON with a password",
         needs=_NAMES,
-        pattern=re.compile(rf'"{SECRET_NAME}"\s*:\s*"(?P<secret>(?:[^"\\]|\\.)+)', re.IGNORECASE),
+        pattern=re.compile(rf'"{_QUOTED}"\s*:\s*"(?P<secret>(?:[^"\\]|\\.)+)', re.IGNORECASE),
         judged=is_real,
     ),
     *(Shape(name=name, needs=needs, pattern=re.compile(pattern)) for name, needs, pattern in TOKENS),
@@ -137,7 +139,7 @@ SHAPES: Final = (
         name="an assigned password",  # Python, ini, shell, the query of a URL, a command's argument
         needs=_NAMES,
         pattern=re.compile(
-            rf"(?<![\w.-]){SECRET_NAME}[ \t]*=[ \t]*"
+            rf"(?<![\w.-]){_ASSIGNED}[ \t]*=[ \t]*"
             r"(?:(?:[rbfu]{1,2}(?=[\"']))?(?:\"(?P<double>[^\"\n]+)\"|'(?P<single>[^'\n]+)')|(?P<plain>[^\s\"'`,;&(){}\[\]<>|]+)(?![\w.]{0,64}[(\[]))",
             re.IGNORECASE,
         ),
@@ -148,7 +150,7 @@ SHAPES: Final = (
         name="a line with a password",  # YAML
         needs=_NAMES,
         pattern=re.compile(
-            rf"^[ \t-]*+{SECRET_NAME}:[ \t]+[\"']?(?P<secret>[^\s\"'&*|>{{[]\S*?)[\"']?[ \t]*$",
+            rf"^[ \t-]*+{_BEFORE_COLON}:[ \t]+[\"']?(?P<secret>[^\s\"'&*|>{{[]\S*?)[\"']?[ \t]*$",
             re.IGNORECASE | re.MULTILINE,
         ),
         holds=is_assigned,

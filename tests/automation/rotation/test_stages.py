@@ -49,8 +49,9 @@ class Deployment:
     def write_from_every_pod(self) -> None:
         """Every pod stores a value, and every pod must read all that is stored."""
         self.values += [value.split(",")[0] for value in self.running.values()]
+        stored = set(self.values)
         for name, value in self.running.items():
-            assert set(self.values) <= set(value.split(",")), f"{name} cannot read what another pod stored"
+            assert stored <= set(value.split(",")), f"{name} cannot read what another pod stored"
 
     def do(self, stage: RotationStage) -> Iterator[str]:
         """Do a stage in steps, after each of which it may be killed."""
