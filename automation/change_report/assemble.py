@@ -135,6 +135,8 @@ def object_changes(before: Manifests, after: Manifests) -> tuple[ObjectChange, .
             # An address that is no longer asked for stays as it is.
             asked = (item.path for item in properties if (item.path, item.after) != ("spec.clusterIP", None))
             immutable = () if _is_hook(new) else refused(key[0], asked)
+            if not properties:
+                continue  # a null, which Kubernetes takes for nothing
             changes.append(ObjectChange(kind=ChangeKind.UPDATE, label=label, changes=properties, refused=immutable))
     return tuple(sorted(changes, key=lambda change: (_ORDER[change.kind], change.label)))
 

@@ -99,7 +99,7 @@ def _hidden(path: str, *, replaces: bool) -> PropertyChange:
 
 
 def _first(path: str) -> str:
-    return re.split(r"[.\[]", path, maxsplit=1)[0]
+    return re.split(r"[.\[ ]", path, maxsplit=1)[0]
 
 
 def _objects(

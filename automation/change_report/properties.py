@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -80,7 +81,10 @@ def _cut(value: Any, segments: Sequence[str]) -> Any:
 
 def diff_lines(before: str, after: str) -> list[str]:
     """Return the unified diff of two texts, without its head and the places of its hunks."""
-    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), n=_CONTEXT_LINES, lineterm="")
+    sides = before.splitlines(), after.splitlines()
+    if sides[0] == sides[1]:
+        sides = before.split("\n"), after.split("\n")  # only line ends differ: one at the end is an empty line
+    lines = difflib.unified_diff(*sides, n=_CONTEXT_LINES, lineterm="")
     # Where two hunks meet, something is left out.
     return ["…" if line.startswith("@@") else line for line in list(lines)[3:]]
 
@@ -104,10 +108,8 @@ def _differences(path: str, before: Any, after: Any) -> Iterator[tuple[str, Any,
             yield from _differences(_joined(path, key), before.get(key), after.get(key))
         return
     if isinstance(before, list) and isinstance(after, list):
-        old, new = _items(before, after)
-        for key in sorted({*old, *new}, key=lambda key: (isinstance(key, str), key)):
-            segment = f"[{key}]" if isinstance(key, int) or _PLAIN_KEY.fullmatch(key) else f"[{json.dumps(key)}]"
-            yield from _differences(f"{path}{segment}", old.get(key), new.get(key))
+        old, new = _by_name(before), _by_name(after)
+        yield from _of_lists(path, before, after) if old is None or new is None else _of_names(path, old, new)
         return
     documents = _document(before), _document(after)
     if None not in documents:  # an AWS policy is a text of JSON
@@ -116,12 +118,31 @@ def _differences(path: str, before: Any, after: Any) -> Iterator[tuple[str, Any,
     yield path, before, after
 
 
-def _items(before: list[Any], after: list[Any]) -> tuple[dict[Any, Any], dict[Any, Any]]:
-    """Return both lists' items by name where every item has its own, else by place."""
-    sides = [{item["name"]: item for item in items if _named(item)} for items in (before, after)]
-    if all(len(named) == len(items) for named, items in zip(sides, (before, after), strict=True)):
-        return sides[0], sides[1]
-    return dict(enumerate(before)), dict(enumerate(after))
+def _by_name(items: list[Any]) -> dict[str, Any] | None:
+    """Return a list's items by name, None where one has no name of its own."""
+    found = {item["name"]: item for item in items if _named(item)}
+    return found if len(found) == len(items) else None
+
+
+def _of_names(path: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Yield the differences of two lists whose items have names, and that of their order."""
+    for name in sorted({*before, *after}):
+        segment = f"[{name}]" if _PLAIN_KEY.fullmatch(name) else f"[{json.dumps(name)}]"
+        yield from _differences(f"{path}{segment}", before.get(name), after.get(name))
+    if [name for name in before if name in after] != [name for name in after if name in before]:
+        yield f"{path} (order)", "\n".join(before), "\n".join(after)
+
+
+def _of_lists(path: str, before: list[Any], after: list[Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Yield the differences of two lists, so that an item which is gone or new does not change those after it."""
+    sides = [[json.dumps(item, sort_keys=True) for item in items] for items in (before, after)]
+    matcher = difflib.SequenceMatcher(None, sides[0], sides[1], autojunk=False)
+    for _, start, end, first, last in matcher.get_opcodes():
+        old, new = before[start:end], after[first:last]
+        if old == new:
+            continue
+        for index, (item, other) in enumerate(itertools.zip_longest(old, new)):
+            yield from _differences(f"{path}[{(first if index < len(new) else start) + index}]", item, other)
 
 
 def _named(item: Any) -> bool:

@@ -168,10 +168,34 @@ def test_items_of_a_list_are_the_same_by_name() -> None:
         ('{"Statement": [{"Action": "a"}]}', '{"Statement": [{"Action": "b"}]}', [("x.Statement[0].Action", "a", "b")]),
         ("{no JSON", "{none", [("x", "{no JSON", "{none")]),
         ([{"name": "a"}, {"name": "a"}], [{"name": "a"}], [("x[1]", {"name": "a"}, None)]),
+        (["a", "b", "c"], ["b", "c"], [("x[0]", "a", None)]),
+        ([{"p": 1}, {"p": 2}], [{"p": 0}, {"p": 1}, {"p": 2}], [("x[0]", None, {"p": 0})]),
+        (["a", "b", "c"], ["a", "B", "c", "d"], [("x[1]", "b", "B"), ("x[3]", None, "d")]),
+        ([1, True], [True, "1"], [("x[0]", 1, None), ("x[1]", None, "1")]),
     ],
 )
 def test_a_change_is_told_where_it_is(before: Any, after: Any, expected: list[tuple[str, Any, Any]]) -> None:
     assert paths(before, after) == expected
+
+
+def test_another_order_of_items_with_names_is_a_change() -> None:
+    """Pods roll for it, and a variable may use only those before it."""
+    a, b, c = ({"name": name, "value": "1"} for name in "abc")
+    assert paths([a, b], [b, a]) == [("x (order)", "a\nb", "b\na")]
+    assert paths([a, b], [c, a, b]) == [("x[c]", None, c)], "the others are in the order that they had"
+    deployments = [
+        {"kind": "Deployment", "metadata": {"name": "x"}, "spec": {"template": {"env": env}}}
+        for env in ([a, b], [b, a])
+    ]
+    report = compare_plans(*(plan(objects=(item,)) for item in deployments))
+    assert [[change.path for change in found.changes] for found in report.objects or ()] == [
+        ["spec.template.env (order)"]
+    ]
+
+
+def test_null_in_an_object_of_the_chart_is_as_nothing() -> None:
+    report = compare_plans(plan(objects=(manifest("a", data=None),)), plan(objects=(manifest("a"),)))
+    assert report.objects == ()
 
 
 # Secrets
