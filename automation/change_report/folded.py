@@ -16,7 +16,7 @@ from automation.change_report.model import (
     StackReport,
 )
 from automation.change_report.properties import diff_lines, yaml_lines
-from automation.change_report.repeated import same_values, without_repetition
+from automation.change_report.repeated import Changed, same_values, without_repetition
 from automation.plan.model import PolicyResult
 
 _DONE: Final = {
@@ -27,6 +27,12 @@ _DONE: Final = {
 }
 _PATHS: Final = 4
 BLOCK_LINES: Final = 150
+_LONG_BEGINNING: Final = 400
+"""Characters that two values may share at their beginning without being cut there."""
+_OF_BEGINNING: Final = 40
+"""Characters that are left of a longer one."""
+
+_Change = ResourceChange | ObjectChange
 
 
 def name_of(stack: StackReport, written: Callable[[str], str] = code) -> str:
@@ -61,9 +67,11 @@ def parts(stack: StackReport, folded: Sequence[PolicyChange], longest: int | Non
         yield _steps_table(stack)
     if stack.checks:
         yield f"The preflight checks first: {', '.join(sorted(stack.checks))}."
-    for step in stack.steps:
-        if step.changes and not step.component:
-            yield f"**{_done(stack, step.kind).capitalize()}: {code(step.label)}**\n\n{_changes(step, stack, longest)}"
+    steps = without_repetition([step for step in stack.steps if step.changes and not step.component])
+    yield from _repeated(steps)
+    for alike in _alike(steps.others):
+        heading = f"{_done(stack, alike[0].kind).capitalize()}: {_labels(alike)}"
+        yield f"**{heading}**\n\n{_changes(alike[0], stack, longest)}"
     if stack.objects:
         yield f"**Objects of the chart that change: {len(stack.objects)}**"
         yield from _chart_objects(stack, stack.objects, longest)
@@ -96,7 +104,7 @@ def _steps_table(stack: StackReport) -> str:
     return "\n".join(rows)
 
 
-def _changes(of: ResourceChange | ObjectChange, stack: StackReport, longest: int | None) -> str:
+def _changes(of: _Change, stack: StackReport, longest: int | None) -> str:
     """Return the changes as a block; something new is shown whole."""
     forces = " forces the replacement" if stack.source is ReportSource.PREVIEW else " may force a replacement"
     if of.kind is ChangeKind.CREATE:
@@ -109,24 +117,44 @@ def _changes(of: ResourceChange | ObjectChange, stack: StackReport, longest: int
 def _change_lines(paths: Sequence[str], change: PropertyChange, forces: str) -> Iterator[str]:
     yield f"@@ {', '.join(paths)} @@{forces if change.replaces else ''}"
     before, after = change.before, change.after
-    if isinstance(before, str) and isinstance(after, str) and ("\n" in before or "\n" in after):
-        yield from diff_lines(before, after)
-        return
-    if before is not None:
-        yield from _value_lines(before, "-")
-    if after is not None:
-        yield from _value_lines(after, "+")
+    if isinstance(before, str) and isinstance(after, str):
+        if "\n" in before or "\n" in after:
+            yield from diff_lines(before, after)
+            return
+        before, after = _from_difference(before, after)
+    old, new = _value_lines(before, "-"), _value_lines(after, "+")
+    if [line[1:] for line in old] == [line[1:] for line in new]:
+        old, new = yaml_lines(before, "-"), yaml_lines(after, "+")  # with quotes, where a text becomes a number
+    yield from (*old, *new)
 
 
 def _value_lines(value: Any, sign: str) -> list[str]:
+    if value is None:
+        return []
     if isinstance(value, str):
         return [f"{sign}{line}" for line in value.splitlines() or [""]]
     return yaml_lines(value, sign)
 
 
+def _from_difference(before: str, after: str) -> tuple[str, str]:
+    """Return two texts without most of a long beginning that they share: it would hide the difference."""
+    pairs = enumerate(zip(before, after, strict=False))
+    shared = next((place for place, (old, new) in pairs if old != new), min(len(before), len(after)))
+    if shared <= _LONG_BEGINNING:
+        return before, after
+    cut = shared - _OF_BEGINNING
+    return f"…{before[cut:]}", f"…{after[cut:]}"
+
+
 def _chart_objects(stack: StackReport, objects: Sequence[ObjectChange], longest: int | None) -> Iterator[str]:
     """Yield what changes in the objects of the chart: what repeats is said once."""
     found = without_repetition(objects)
+    yield from _repeated(found)
+    yield from (_objects(alike, stack, longest) for alike in _alike(found.others))
+
+
+def _repeated(found: Changed) -> Iterator[str]:
+    """Yield a list of what is said once of many: images that move, and checksums."""
     lines = [
         f"- image {code(moved.before)} → {code(moved.after)} in {', '.join(map(code, moved.labels))}"
         for moved in found.moved
@@ -135,19 +163,22 @@ def _chart_objects(stack: StackReport, objects: Sequence[ObjectChange], longest:
         lines.append(f"- checksums of what the pods use in {', '.join(map(code, found.checksums))}")
     if lines:
         yield "\n".join(lines)
-    yield from (_objects(alike, stack, longest) for alike in _alike(found.others))
 
 
-def _alike(objects: Iterable[ObjectChange]) -> list[list[ObjectChange]]:
-    """Group objects to which the same is done: another chart changes a label of every one."""
-    groups: dict[str, list[ObjectChange]] = {}
-    for change in objects:
+def _labels(alike: Iterable[_Change]) -> str:
+    return ", ".join(code(change.label) for change in alike)
+
+
+def _alike(changes: Iterable[_Change]) -> list[list[_Change]]:
+    """Group what the same is done to: another chart changes a label of every object."""
+    groups: dict[str, list[_Change]] = {}
+    for change in changes:
         groups.setdefault(repr((change.kind, change.changes)), []).append(change)
     return list(groups.values())
 
 
-def _objects(alike: Sequence[ObjectChange], stack: StackReport, longest: int | None) -> str:
-    heading = f"{_DONE[alike[0].kind].capitalize()}: {', '.join(code(change.label) for change in alike)}"
+def _objects(alike: Sequence[_Change], stack: StackReport, longest: int | None) -> str:
+    heading = f"{_DONE[alike[0].kind].capitalize()}: {_labels(alike)}"
     return f"{heading}\n\n{_changes(alike[0], stack, longest)}" if alike[0].changes else heading
 
 

@@ -1,46 +1,49 @@
-"""Shortens repetition in the objects of a report: an image that changes in many of them, and checksums that follow."""
+"""Shortens repetition in a report: an image that changes in many resources or objects, and checksums that follow."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
-from automation.change_report.model import ChangeKind, ObjectChange, PropertyChange
+from automation.change_report.model import ChangeKind, ObjectChange, PropertyChange, ResourceChange
+
+_CHANGED: Final = (ChangeKind.UPDATE, ChangeKind.REPLACE)
 
 
 @dataclass(frozen=True)
 class Moved:
-    """An image that moves in several objects."""
+    """An image that moves in several resources or objects."""
 
     before: str
     after: str
     labels: tuple[str, ...]
-    """The objects' labels, in their order."""
+    """Their labels, in their order."""
 
 
 @dataclass(frozen=True)
-class Objects:
-    """The changed objects, without what repeats."""
+class Changed:
+    """The changed resources or objects, without what repeats."""
 
     moved: tuple[Moved, ...]
-    """Images that move in at least two objects."""
+    """Images that move in at least two of them."""
     checksums: tuple[str, ...]
-    """Labels of the objects whose pods roll because a checksum of their config or Secrets changes."""
-    others: tuple[ObjectChange, ...]
-    """The objects with the rest of their changes; those without any other change are left out."""
+    """Labels of those whose pods roll because a checksum of their config or Secrets changes."""
+    others: tuple[ResourceChange | ObjectChange, ...]
+    """All with the rest of their changes; those without any other change are left out."""
 
 
-def without_repetition(objects: Sequence[ObjectChange]) -> Objects:
-    """Return the changes of objects with each image that moves, and the checksums, said once."""
+def without_repetition(found: Sequence[ResourceChange | ObjectChange]) -> Changed:
+    """Return the changes of resources or objects with each image that moves, and the checksums, said once."""
     images: dict[tuple[str, str], dict[str, None]] = {}
-    for change in objects:
-        for item in change.changes if change.kind is ChangeKind.UPDATE else ():
+    for change in found:
+        for item in change.changes if change.kind in _CHANGED else ():
             if _is_image(item):
                 images.setdefault((item.before, item.after), {})[change.label] = None
     moved = {images_: labels for images_, labels in images.items() if len(labels) > 1}
-    checksums, others = dict[str, None](), list[ObjectChange]()
-    for change in objects:
-        if change.kind is not ChangeKind.UPDATE:
+    checksums, others = dict[str, None](), list[ResourceChange | ObjectChange]()
+    for change in found:
+        if change.kind not in _CHANGED:
             others.append(change)
             continue
         rest = []
@@ -49,9 +52,9 @@ def without_repetition(objects: Sequence[ObjectChange]) -> Objects:
                 checksums[change.label] = None
             elif not (_is_image(item) and (item.before, item.after) in moved):
                 rest.append(item)
-        if rest or not change.changes or change.refused:
+        if rest or not change.changes or (isinstance(change, ObjectChange) and change.refused):
             others.append(replace(change, changes=tuple(rest)))
-    return Objects(
+    return Changed(
         moved=tuple(Moved(before, after, tuple(labels)) for (before, after), labels in moved.items()),
         checksums=tuple(checksums),
         others=tuple(others),

@@ -156,6 +156,38 @@ def test_lines_of_a_text_are_compared_as_lines() -> None:
     assert "x0 = 0" not in text, "what is far from a change is left out"
 
 
+@each(
+    ("before", "after", "expected"),
+    {
+        "a number that becomes a text": (1, "1", ("-1", '+"1"')),
+        "a text that becomes a boolean": ("true", True, ('-"true"', "+true")),
+        "a line end at the end": ("a\nb", "a\nb\n", (" a", " b", "+")),
+        "the only line end": ("a\n", "a", (" a", "-")),
+        "a long line": ("a" * 900 + "b", "a" * 900 + "c", (f"-…{'a' * 40}b", f"+…{'a' * 40}c")),
+        "nothing that becomes something": (None, "a", ("+a",)),
+    }.values(),
+)
+def test_what_differs_is_seen(before: Any, after: Any, expected: tuple[str, ...]) -> None:
+    change = PropertyChange(path="p", before=before, after=after)
+    text = markdown(report(StackReport(stack="dev", steps=(step(changes=(change,)),))))
+    assert f"@@ p @@\n{chr(10).join(expected)}\n```" in text
+
+
+def test_image_that_moves_in_many_resources_is_told_once() -> None:
+    image = PropertyChange(path="spec.containers[main].image", before="a:1", after="a:2", replaces=True)
+    other = PropertyChange(path="spec.x", before=1, after=2)
+    steps = (
+        step("job", ChangeKind.REPLACE, changes=(image,)),
+        step("exporter", changes=(image, other)),
+        step("alone", changes=(PropertyChange(path="spec.image", before="b:1", after="b:2"),)),
+    )
+    text = markdown(report(StackReport(stack="dev", steps=steps)))
+    assert "- image `a:1` → `a:2` in `C job`, `C exporter`" in text
+    assert "replaced: `C job`**" not in text, "the table has it"
+    assert "**Updated: `C exporter`**\n\n```diff\n@@ spec.x @@\n-1\n+2\n```" in text
+    assert "-b:1\n+b:2" in text
+
+
 # It fits
 
 
