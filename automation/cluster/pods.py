@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from components.kube.kinds import STATEFUL_SET
+from components.kube.rollout import Rollout
 from components.kube.unready_pods import why_unready
-from components.kube.workload_states import Rollout, owner
+from components.kube.workload_states import owner
 
 REVISION: Final = "controller-revision-hash"
 """Label of a StatefulSet's pods: the revision of the template that a pod was made from."""

@@ -66,6 +66,8 @@ _CORRECT: Final = {
     Cause.DENIED: "raise the quota or the limit, or correct what is refused",
 }
 """What to do about each cause of a wait that is hopeless."""
+_OUT_OF_MEMORY: Final = "OOMKilled"
+_MEMORY: Final = "give it more memory: airflow:size, airflow:helmValues"
 
 
 def engine_error(
@@ -140,8 +142,9 @@ def hopeless(action: str, states: Sequence[WorkloadState], stack: str) -> NotHea
 
 def corrections(states: Iterable[WorkloadState]) -> str:
     """Return what to do about the causes for which workloads are not ready; "" if no cause says it."""
-    causes = dict.fromkeys(state.unready.cause for state in states if state.unready is not None)
-    return "; ".join(_CORRECT[cause] for cause in causes if cause in _CORRECT)
+    reasons = [state.unready for state in states if state.unready is not None]
+    found = (_MEMORY if _OUT_OF_MEMORY in item.reason else _CORRECT.get(item.cause, "") for item in reasons)
+    return "; ".join(filter(None, dict.fromkeys(found)))
 
 
 def locked(action: str, text: str, stack: str) -> StackLocked:

@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from components.kube.container_states import short
 from components.kube.kinds import DEPLOYMENT
-from components.kube.unready_pods import Cause, KubeEvent, Unready, short
+from components.kube.unready_pods import Cause, KubeEvent, Unready
 
 _NO_POD: Final = re.compile(r'^.*?(?:Error creating: |failed error: )(?:pods "[^"]*" is )?|^pods "[^"]*" is ')
 """The beginning of a refusal of a pod. It names the pod, which is another one each time."""

@@ -8,14 +8,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum, unique
 from typing import Any, Final
 
+from components.kube.container_states import RUN_STEPS, exit_code, lacks, short, states, trouble
 from components.kube.log_lines import last_words, tries
 
-_MESSAGE_LENGTH: Final = 300
 _SILENT: Final = "runs, and does not answer its probe"
 _PULLS: Final = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
 )
-_CREATING: Final = frozenset({"ContainerCreating", "PodInitializing"})
 _PULL_STEPS: Final = re.compile(
     r'Back-off pulling image "[^"]*"(?:: ErrImagePull)?:? ?|rpc error: code = \w+ desc = '
     r'|failed to pull (?:and unpack )?image "[^"]*": |failed to resolve (?:reference|image) "[^"]*": '
@@ -25,6 +24,15 @@ _PULL_STEPS: Final = re.compile(
 _NO_PREEMPTION: Final = re.compile(r"\.?,? *(?:no new claims to deallocate, *)?preemption: .*", re.DOTALL)
 """What the scheduler adds to the reason that no node takes a pod: no other pod would have to leave one."""
 _MOUNTS: Final = frozenset({"FailedMount", "FailedAttachVolume", "FailedMapVolume"})
+_NO_SANDBOX: Final = "FailedCreatePodSandBox"
+"""Mostly, that the network has no address for the pod."""
+_UNHEALTHY: Final = "Unhealthy"
+_DEADLINE: Final = "DeadlineExceeded"
+"""The only reason of a whole pod for which its containers may have given a better one."""
+_GATES: Final = "ReadinessGatesNotReady"
+"""The containers are ready, and somebody else, such as a load balancer, has not said so yet."""
+_WAITS_ITSELF: Final = frozenset({"SchedulerError", "SchedulingGated"})
+"""Reasons of the scheduler that pass: an error of its own is tried again at once, and a gate is somebody's to open."""
 
 
 @unique
@@ -53,6 +61,8 @@ class Cause(StrEnum):
     """A pod: a quota, a limit range, Pod Security or a webhook refuses it."""
     RUNNING = "running"
     """The end of its work: a Job's pod runs."""
+    ENDING = "ending"
+    """The end of an old pod, which must go first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,32 +143,53 @@ def why_unready(pod: Mapping[str, Any], events: Iterable[KubeEvent] = ()) -> Unr
         return Unready(
             reason,
             f"pod {name} is not scheduled: {detail}",
-            # An error of the scheduler itself, such as a volume that somebody else changed, is tried again at once.
-            cause=Cause.STARTING if reason == "SchedulerError" else Cause.SCHEDULING,
+            cause=Cause.STARTING if reason in _WAITS_ITSELF else Cause.SCHEDULING,
             pod=name,
             detail=detail,
             sign=own,
         )
+    gates = conditions.get("Ready", {}) if conditions.get("Ready", {}).get("reason") == _GATES else {}
+    whole = str(status.get("reason") or gates.get("reason") or "")
     init, containers = status.get("initContainerStatuses") or (), status.get("containerStatuses") or ()
-    reasons = [f"{item['name']}: {word}" for item in (*init, *containers) if (word := _word(item))]
+    reasons = [f"{item['name']}: {word}" for item in (*init, *containers) if (word := trouble(item))]
     begun = [item for item in init if "running" in (item.get("state") or {}) and not item.get("ready")]
     reasons += [f"{item['name']}: runs" for item in begun]
     unready = [item["name"] for item in containers if not item.get("ready")]
-    texts = [f"{item['name']} {text}" for item in init if (text := _text(item, "still runs"))]
-    texts += [f"{item['name']} {text}" for item in containers if (text := _text(item, _SILENT))]
+    texts = [f"{item['name']} {text}" for item in init if (text := lacks(item, "still runs"))]
+    texts += [f"{item['name']} {text}" for item in containers if (text := lacks(item, _SILENT))]
     found = Unready(
         reasons[0] if reasons else f"{', '.join(unready)}: not ready" if unready else phase,
         f"pod {name} is not ready: {'; '.join(texts) or phase}",
         pod=name,
         sign=own,
     )
-    blamed = next((item for item in (*init, *containers) if _word(item)), begun[0] if begun else None)
+    if whole and not (whole == _DEADLINE and reasons):
+        said = short(status.get("message") or gates.get("message"))
+        return replace(found, reason=whole, detail=said, sentence=f"pod {name} is not ready: {whole}: {said}")
+    blamed = next((item for item in (*init, *containers) if trouble(item)), begun[0] if begun else None)
     return _blamed(found, blamed, is_init=blamed in init) if blamed else _starting(found, containers, tuple(events))
+
+
+def why_ending(pods: Iterable[Mapping[str, Any]]) -> Unready | None:
+    """Return which of these pods is being deleted, and how long it may take; None if none is."""
+    for pod in pods:
+        metadata = pod["metadata"]
+        if metadata.get("deletionTimestamp"):
+            seconds = metadata.get("deletionGracePeriodSeconds")
+            ends = f"ends, within {seconds} s" if seconds else "ends"
+            return Unready(
+                f"an old pod {ends}",
+                f"pod {metadata['name']} {ends}",
+                cause=Cause.ENDING,
+                pod=str(metadata["name"]),
+                sign=str(metadata.get("uid") or ""),
+            )
+    return None
 
 
 def _blamed(found: Unready, container: Mapping[str, Any], *, is_init: bool) -> Unready:
     """Return the reason with what its container says."""
-    waiting, ended = _state(container)
+    waiting, ended = states(container)
     last = ended or (container.get("lastState") or {}).get("terminated") or {}
     word, restarts = str(waiting.get("reason") or ""), int(container.get("restartCount") or 0)
     if word in _PULLS:
@@ -174,10 +205,12 @@ def _blamed(found: Unready, container: Mapping[str, Any], *, is_init: bool) -> U
         message = _PULL_STEPS.sub("", message)
         image = str(container.get("image") or "")
         message = message if not message or image in message else f"{image}: {message}"
-    crash = cause is Cause.CRASH and last.get("exitCode") and not ended
+    if cause is Cause.CONFIG:
+        message = RUN_STEPS.sub("", message)
+    crash = cause is Cause.CRASH and last.get("exitCode") is not None and not ended
     return replace(
         found,
-        reason=f"{found.reason}, exit code {last['exitCode']}" if crash else found.reason,
+        reason=f"{found.reason}, {exit_code(last)}" if crash else found.reason,
         cause=cause,
         container=str(container["name"]),
         detail=short(last_words(message)) if message else "",
@@ -189,10 +222,16 @@ def _blamed(found: Unready, container: Mapping[str, Any], *, is_init: bool) -> U
 def _starting(found: Unready, containers: Iterable[Mapping[str, Any]], events: tuple[KubeEvent, ...]) -> Unready:
     """Return the reason of a pod in which no container is to blame: it waits for volumes, an image or a probe."""
     for item in containers:
-        waiting, _ = _state(item)
+        waiting, _ = states(item)
         if not waiting and not item.get("ready"):
+            probes = [event for event in events if event.reason == _UNHEALTHY]
+            probe = max(probes, key=lambda event: event.last, default=None)
             return replace(
-                found, cause=Cause.PROBE, container=str(item["name"]), tries=int(item.get("restartCount") or 0)
+                found,
+                cause=Cause.PROBE,
+                sentence=f"{found.sentence}; {short(probe.message)}" if probe else found.sentence,
+                container=str(item["name"]),
+                tries=int(item.get("restartCount") or 0),
             )
     if found.reason.endswith(": not ready"):
         found = replace(found, reason="starts")
@@ -204,46 +243,8 @@ def _starting(found: Unready, containers: Iterable[Mapping[str, Any]], events: t
         return replace(
             found, cause=Cause.VOLUME, reason=newest.reason, detail=detail, sentence=f"{found.sentence}; {detail}"
         )
+    if newest.reason == _NO_SANDBOX:
+        return replace(found, reason=newest.reason, detail=detail, sentence=f"{found.sentence}; {detail}")
     if newest.reason == "Pulling":
         return replace(found, cause=Cause.PULLING, reason="pulls its image", detail=detail)
     return found
-
-
-def _word(container: Mapping[str, Any]) -> str:
-    """Return what Kubernetes calls the container's trouble; "" where it names none."""
-    waiting, ended = _state(container)
-    if waiting.get("reason") not in (None, *_CREATING):
-        return str(waiting["reason"])
-    return f"exit code {ended['exitCode']}" if ended.get("exitCode") else ""
-
-
-def _text(container: Mapping[str, Any], running: str) -> str:
-    """Return what keeps a container from being ready; "" where nothing does, or it waits for another one.
-
-    Args:
-        container: Its status.
-        running: What to say of one that runs.
-    """
-    waiting, ended = _state(container)
-    if container.get("ready") or waiting.get("reason") == "PodInitializing" or ended.get("exitCode") == 0:
-        return ""
-    if waiting:
-        text = f"{waiting.get('reason')}: {short(waiting.get('message'))}"
-    elif ended:
-        text = f"ended: {ended.get('reason')}"
-    else:
-        text = running
-    before = (container.get("lastState") or {}).get("terminated") or ended
-    return text + (f", last exit code {before['exitCode']}" if before.get("exitCode") else "")
-
-
-def _state(container: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """Return the container's states `waiting` and `terminated`, empty where it is in neither."""
-    state = container.get("state") or {}
-    return state.get("waiting") or {}, state.get("terminated") or {}
-
-
-def short(message: str | None) -> str:
-    """Return a message on one line, cut off if it is long."""
-    text = " ".join((message or "no message").split())
-    return text if len(text) <= _MESSAGE_LENGTH else f"{text[:_MESSAGE_LENGTH]}…"

@@ -10,16 +10,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from components.kube.container_states import short
 from components.kube.denied_pods import denied, refused
 from components.kube.kinds import CLAIM, DEPLOYMENT, JOB, STATEFUL_SET
-from components.kube.unready_pods import Cause, KubeEvent, Unready, short, why_unready
+from components.kube.rollout import Rollout
+from components.kube.unready_pods import Cause, KubeEvent, Unready, why_ending, why_unready
 
 CHECK_JOB: Final = "airflow-preflight-"
 """Beginning of the names of the preflight's Jobs (`components.preflight.pod_run.LABEL`, tested)."""
 
 _WORST: Final = (
     *(Cause.DENIED, Cause.CONFIG, Cause.IMAGE, Cause.CRASH, Cause.SCHEDULING, Cause.VOLUME, Cause.INIT),
-    *(Cause.PROBE, Cause.PULLING, Cause.STARTING, Cause.RUNNING),
+    *(Cause.PROBE, Cause.PULLING, Cause.STARTING, Cause.RUNNING, Cause.ENDING),
 )
 """The worst comes first: what does not pass by itself."""
 _VOLATILE: Final = frozenset({Cause.IMAGE, Cause.CONFIG, Cause.CRASH})
@@ -73,7 +75,8 @@ class WorkloadState:
         why = self.failed and f"failed ({self.failed})"
         if self.unready is not None and not (self.well and self.unready.cause is Cause.STARTING):
             # While as many pods are ready as there should be, the one that is not is a new one.
-            short = f"new pod: {self.unready.short}" if self.ready >= self.wanted > 0 else self.unready.short
+            is_new = self.ready >= self.wanted > 0 and self.unready.cause is not Cause.ENDING
+            short = f"new pod: {self.unready.short}" if is_new else self.unready.short
             why = f"{why}, {short}" if why else short
         elif not why and self.ready >= self.wanted and not self.current:
             why = "old pods are replaced"
@@ -97,42 +100,6 @@ class WorkloadState:
             if found.cause is Cause.STARTING or (found.cause is Cause.INIT and not found.tries):
                 why = (Cause.STARTING, "", "")  # what every pod goes through
         return (self.ready, self.wanted, self.current, self.failed, why)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rollout:
-    """How far a Deployment or StatefulSet is."""
-
-    wanted: int
-    """Number of pods that it should have."""
-    replicas: int
-    """Number of pods that it has."""
-    ready: int
-    """Number of these that are ready."""
-    updated: int
-    """Number of these that are made from the newest template."""
-    seen: bool
-    """Whether its controller has seen the newest template."""
-
-    @property
-    def current(self) -> bool:
-        """Its controller has seen the newest template, and every pod is made from it."""
-        return self.seen and self.updated >= self.wanted and self.replicas == self.wanted
-
-    @staticmethod
-    def of(kind: str, item: Mapping[str, Any]) -> Rollout:
-        """Read it from an object of the Kubernetes API."""
-        spec, status = item["spec"], item.get("status") or {}
-        replicas, updated = int(status.get("replicas") or 0), int(status.get("updatedReplicas") or 0)
-        if kind == STATEFUL_SET and status.get("currentRevision") == status.get("updateRevision"):
-            updated = replicas  # after a roll the controller may leave updatedReplicas out
-        return Rollout(
-            wanted=1 if spec.get("replicas") is None else int(spec["replicas"]),
-            replicas=replicas,
-            ready=int(status.get("readyReplicas") or 0),
-            updated=updated,
-            seen=int(status.get("observedGeneration") or 0) >= int(item["metadata"].get("generation") or 0),
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,12 +143,15 @@ def workload_states(found: Namespace, log: Callable[[Unready], str] = lambda unr
         pods.setdefault(owner(pod), []).append(pod)
 
     def worst(kind: str, name: str) -> Unready | None:
+        own = pods.get((kind, name), ())
         reasons = [
-            reason
-            for pod in pods.get((kind, name), ())
+            # A pod that failed as a whole, such as one that was evicted, stays beside its successor.
+            (kind != JOB and (pod.get("status") or {}).get("phase") == "Failed", _WORST.index(reason.cause), reason)
+            for pod in own
             if (reason := why_unready(pod, about.get(str(pod["metadata"].get("uid")), ()))) is not None
         ]
-        return min(reasons, key=lambda reason: (_WORST.index(reason.cause), reason.pod), default=None)
+        worst = min(reasons, key=lambda item: (*item[:2], item[2].pod), default=None)
+        return worst[2] if worst else why_ending(own)
 
     states = [
         *(_replicated(DEPLOYMENT, item, worst, found.events) for item in found.deployments),

@@ -166,6 +166,13 @@ def test_error_names_each_reason_once_and_says_what_to_correct() -> None:
     assert "python -m automation status dev" in error.remedy
 
 
+def test_container_without_enough_memory_is_no_fault_of_its_program() -> None:
+    found = Unready("worker: CrashLoopBackOff, exit code 137 (OOMKilled)", "s", cause=Cause.CRASH)
+    error = hopeless("up", [state("Deployment", "worker", unready=found)], "dev")
+    assert "more memory: airflow:size" in error.remedy
+    assert "kubectl logs" not in error.remedy
+
+
 def test_workload_that_becomes_ready_is_told() -> None:
     events: list[Event] = []
     progress = Progress(Teller(events.append, "dev", "up"))

@@ -20,6 +20,12 @@ def container(name: str = "scheduler", *, ready: bool = False, **state: Any) -> 
 READY = {"type": "Ready", "status": "True"}
 UNREADY = {"type": "Ready", "status": "False"}
 
+KILLED = {"exitCode": 137, "reason": "OOMKilled"}
+RUNC = (
+    "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: "
+    'unable to start container process: exec: "airflw": executable file not found in $PATH: unknown'
+)
+
 SILENT = {
     "a ready pod": pod(conditions=[READY], containerStatuses=[container(ready=True, running={})]),
     "a pod that has done its work": pod(phase="Succeeded", conditions=[UNREADY]),
@@ -38,20 +44,109 @@ SAID: dict[str, tuple[dict[str, Any], tuple[str, str, Cause]]] = {
     "a crash": (
         pod(
             containerStatuses=[
-                container(waiting={"reason": "CrashLoopBackOff", "message": "back-off"}, before={"exitCode": 137})
+                container(
+                    waiting={
+                        "reason": "CrashLoopBackOff",
+                        "message": "back-off 40s restarting failed container=scheduler pod=airflow-scheduler-1_a(u)",
+                    },
+                    before={"exitCode": 1, "reason": "Error"},
+                )
             ]
         ),
         (
-            "scheduler: CrashLoopBackOff, exit code 137",
-            "pod airflow-scheduler-1 is not ready: scheduler CrashLoopBackOff: back-off, last exit code 137",
+            "scheduler: CrashLoopBackOff, exit code 1",
+            "pod airflow-scheduler-1 is not ready: scheduler CrashLoopBackOff, last exit code 1",
             Cause.CRASH,
         ),
+    ),
+    "too little memory, again and again": (
+        pod(containerStatuses=[container(waiting={"reason": "CrashLoopBackOff"}, before=KILLED)]),
+        (
+            "scheduler: CrashLoopBackOff, exit code 137 (OOMKilled)",
+            "pod airflow-scheduler-1 is not ready: scheduler CrashLoopBackOff, last exit code 137 (OOMKilled)",
+            Cause.CRASH,
+        ),
+    ),
+    "too little memory, just now": (
+        pod(containerStatuses=[container(terminated=KILLED)]),
+        (
+            "scheduler: exit code 137 (OOMKilled)",
+            "pod airflow-scheduler-1 is not ready: scheduler ended, last exit code 137 (OOMKilled)",
+            Cause.CRASH,
+        ),
+    ),
+    "too little memory, before this start": (
+        pod(containerStatuses=[container(running={}, before=KILLED)]),
+        (
+            "scheduler: not ready",
+            "pod airflow-scheduler-1 is not ready: scheduler runs, and does not answer its probe, last exit code 137 "
+            "(OOMKilled)",
+            Cause.PROBE,
+        ),
+    ),
+    "a program that ends without an error": (
+        pod(containerStatuses=[container(waiting={"reason": "CrashLoopBackOff"}, before={"exitCode": 0})]),
+        (
+            "scheduler: CrashLoopBackOff, exit code 0",
+            "pod airflow-scheduler-1 is not ready: scheduler CrashLoopBackOff, last exit code 0",
+            Cause.CRASH,
+        ),
+    ),
+    "a program that is not in the image": (
+        pod(containerStatuses=[container(waiting={"reason": "RunContainerError", "message": RUNC})]),
+        (
+            "scheduler: RunContainerError",
+            'pod airflow-scheduler-1 is not ready: scheduler RunContainerError: exec: "airflw": executable file not '
+            "found in $PATH: unknown",
+            Cause.CONFIG,
+        ),
+    ),
+    "a pod that its node gave up": (
+        pod(phase="Failed", reason="Evicted", message="The node was low on resource: memory. "),
+        (
+            "Evicted",
+            "pod airflow-scheduler-1 is not ready: Evicted: The node was low on resource: memory.",
+            Cause.STARTING,
+        ),
+    ),
+    "a node that does not answer": (
+        pod(reason="NodeLost", message="Node n is unresponsive", containerStatuses=[container(ready=True, running={})]),
+        ("NodeLost", "pod airflow-scheduler-1 is not ready: NodeLost: Node n is unresponsive", Cause.STARTING),
+    ),
+    "a load balancer that does not see it yet": (
+        pod(
+            conditions=[
+                {
+                    **UNREADY,
+                    "reason": "ReadinessGatesNotReady",
+                    "message": 'the status of pod readiness gate "target-health" is not "True", but False',
+                }
+            ],
+            containerStatuses=[container(ready=True, running={})],
+        ),
+        (
+            "ReadinessGatesNotReady",
+            "pod airflow-scheduler-1 is not ready: ReadinessGatesNotReady: the status of pod readiness gate "
+            '"target-health" is not "True", but False',
+            Cause.STARTING,
+        ),
+    ),
+    "a gate of a queue of pods": (
+        pod(
+            phase="Pending",
+            conditions=[{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated", "message": "m"}],
+        ),
+        ("SchedulingGated", "pod airflow-scheduler-1 is not scheduled: m", Cause.STARTING),
+    ),
+    "containers that are being made": (
+        pod(phase="Pending", containerStatuses=[container(waiting={"reason": "ContainerCreating"})]),
+        ("starts", "pod airflow-scheduler-1 is not ready: scheduler ContainerCreating", Cause.STARTING),
     ),
     "a missing Secret": (
         pod(containerStatuses=[container(waiting={"reason": "CreateContainerConfigError"})]),
         (
             "scheduler: CreateContainerConfigError",
-            "pod airflow-scheduler-1 is not ready: scheduler CreateContainerConfigError: no message",
+            "pod airflow-scheduler-1 is not ready: scheduler CreateContainerConfigError",
             Cause.CONFIG,
         ),
     ),
@@ -108,7 +203,7 @@ SAID: dict[str, tuple[dict[str, Any], tuple[str, str, Cause]]] = {
         ),
         (
             "scheduler: exit code 1",
-            "pod airflow-scheduler-1 is not ready: scheduler ended: Error, last exit code 1",
+            "pod airflow-scheduler-1 is not ready: scheduler ended, last exit code 1",
             Cause.CRASH,
         ),
     ),
@@ -147,14 +242,29 @@ def test_newest_event_says_what_a_pod_without_containers_waits_for() -> None:
     creating = pod(phase="Pending", containerStatuses=[container(waiting={"reason": "ContainerCreating"})])
     pulling = event("Pulling", 'Pulling image "a/b:c"', "2026-01-01T00:00:01Z")
     mount = event("FailedMount", 'secret "x" not found', "2026-01-01T00:00:02Z")
+    no_address = event("FailedCreatePodSandBox", "failed to assign an IP address", "2026-01-01T00:00:03Z")
     for events, cause, reason, detail in (
         ((), Cause.STARTING, "starts", ""),
         ((pulling,), Cause.PULLING, "pulls its image", 'Pulling image "a/b:c"'),
         ((mount, pulling), Cause.VOLUME, "FailedMount", 'secret "x" not found'),
+        ((no_address,), Cause.STARTING, "FailedCreatePodSandBox", "failed to assign an IP address"),
     ):
         found = why_unready(creating, events)
         assert found is not None
         assert (found.cause, found.reason, found.detail) == (cause, reason, detail)
+
+
+def test_probe_that_fails_is_quoted_where_there_is_room() -> None:
+    """On one line it would be another text with each attempt."""
+    running = pod(conditions=[UNREADY], containerStatuses=[container(running={})])
+    found = why_unready(
+        running, [event("Unhealthy", "Readiness probe failed: statuscode: 503", "2026-01-01T00:00:01Z")]
+    )
+    assert found is not None
+    assert (found.cause, found.short) == (Cause.PROBE, "scheduler: not ready")
+    assert found.sentence.endswith(
+        "scheduler runs, and does not answer its probe; Readiness probe failed: statuscode: 503"
+    )
 
 
 def test_crashes_are_counted_with_the_one_that_is_not_restarted_yet() -> None:

@@ -81,6 +81,31 @@ def test_reason_of_a_new_pod_is_told_apart_from_the_number_of_old_ones() -> None
     assert state.says == "scheduler 1/1 ready: new pod: main: ImagePullBackOff"
 
 
+def test_pod_that_ends_says_why_nothing_is_ready() -> None:
+    """A worker may give its tasks ten minutes."""
+    ending = pod("a", "StatefulSet", "worker", phase="Running")
+    ending["metadata"] |= {"deletionTimestamp": "2026-01-01T00:00:00Z", "deletionGracePeriodSeconds": 600}
+    item = deployment("worker", readyReplicas=0, updatedReplicas=0)
+    state = only(Namespace(stateful_sets=[item], pods=[ending]))
+    assert state.says == "worker 0/1 ready: an old pod ends, within 600 s"
+    assert state.sentence == "StatefulSet worker has 0 of 1 pods ready: pod a ends, within 600 s"
+    new = pod("b", "StatefulSet", "worker", **waiting("ImagePullBackOff"))
+    assert "ImagePullBackOff" in only(Namespace(stateful_sets=[item], pods=[ending, new])).says
+    assert only(Namespace(stateful_sets=[deployment("worker")], pods=[ending])).unready is None
+
+
+def test_pod_that_was_evicted_does_not_hide_its_successor() -> None:
+    maker = f"scheduler-{HASH}"
+    evicted = pod("a", "ReplicaSet", maker, phase="Failed", reason="Evicted", message="low on memory")
+    crashed = {"containerStatuses": [{"name": "main", "ready": False, "state": {"terminated": {"exitCode": 137}}}]}
+    killed = pod("c", "ReplicaSet", maker, phase="Failed", reason="Evicted", message="low on memory", **crashed)
+    new = pod("b", "ReplicaSet", maker, **waiting("ContainerCreating"))
+    item = deployment(readyReplicas=0)
+    assert only(Namespace(deployments=[item], pods=[evicted])).says == "scheduler 0/1 ready: Evicted: low on memory"
+    for old in (evicted, killed):
+        assert only(Namespace(deployments=[item], pods=[old, new])).says == "scheduler 0/1 ready: starts"
+
+
 def test_stateful_set_after_a_roll_is_well_without_a_count() -> None:
     item = deployment("redis", updatedReplicas=0, currentRevision="r", updateRevision="r")
     assert only(Namespace(stateful_sets=[item])).well
