@@ -59,6 +59,7 @@ def dev(call: Call) -> int:
     "forward a local port to Airflow, and open a browser there",
     STACK,
     argument("--no-browser", action="store_true", help="only forward the port"),
+    argument("--port", type=int, default=UI_PORT, help="the local port; default: %(default)s"),
 )
 def ui(call: Call) -> int:
     """Forward a local port to Airflow until Ctrl-C. Raises ToolMissing, AutomationError."""
@@ -142,24 +143,20 @@ def _cluster(call: Call, environment: Environment, context: str, kubeconfig: str
 def _forward(deployment: Deployment, config: StackConfig, call: Call) -> None:
     from automation.cluster.port_forward import forward, has_browser, open_browser
 
-    console = call.console
+    console, port = call.console, call.args.port
     target = f"service/{deployment.api_server_service}"
-    command = [
-        *shlex.split(kubectl(deployment, config)),
-        "port-forward",
-        target,
-        f"{UI_PORT}:{deployment.api_server_port}",
-    ]
+    ports = f"{port}:{deployment.api_server_port}"
+    command = [*shlex.split(kubectl(deployment, config)), "port-forward", target, ports]
 
     def on_open() -> None:
-        url = f"http://localhost:{UI_PORT}{deployment.ui_path}"
+        url = f"http://localhost:{port}{deployment.ui_path}"
         console.result(f"Airflow: {url}  user: {deployment.admin_username}")
         console.result(f"password: {shown_password(deployment, config, call)}")
         console.result("Ctrl-C ends this.")
         if not call.args.no_browser and has_browser(os.environ, terminal=console.results.isatty()):
             open_browser(url)
 
-    forward(command, UI_PORT, on_open=on_open, on_line=console.line)
+    forward(command, port, on_open=on_open, on_line=console.line)
 
 
 def _farewell(deployment: Deployment, config: StackConfig, call: Call) -> None:

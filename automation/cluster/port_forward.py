@@ -14,6 +14,8 @@ from automation.wait import Clock
 _PAUSE_SECONDS: Final = 1.0
 _GIVE_UP_SECONDS: Final = 300.0
 """An update may leave no API server ready for so long."""
+_NO_PORT: Final = "unable to listen"
+_LOOK: Final = "python -m automation status STACK says what is wrong"
 
 
 def forward(
@@ -62,17 +64,15 @@ def forward(
                 raise
         reason = said or f"exit code {process.returncode}"
         if not opened:
+            taken = f"free port {port}, or take another one: python -m automation ui STACK --port {port + 1}"
             raise ClusterRequestFailed(
-                f"kubectl port-forward ended ({reason})", f"free port {port} if it is taken, else run it again"
+                f"kubectl port-forward ended ({reason})", taken if _NO_PORT in reason.lower() else _LOOK
             )
         if was_open:
             on_line(f"connection lost ({reason}); connecting again")
         lost_at = clock.now() if lost_at is None else lost_at
         if clock.now() - lost_at >= _GIVE_UP_SECONDS:
-            raise ClusterRequestFailed(
-                f"no connection for {_GIVE_UP_SECONDS:.0f} s ({reason})",
-                "python -m automation status STACK says what is wrong",
-            )
+            raise ClusterRequestFailed(f"no connection for {_GIVE_UP_SECONDS:.0f} s ({reason})", _LOOK)
         try:
             clock.sleep(_PAUSE_SECONDS)
         except KeyboardInterrupt:

@@ -636,6 +636,9 @@ def test_ui_forwards_to_the_stacks_cluster_and_prints_the_address_once_it_works(
         "service/airflow-api-server",
         "8080:8080",
     ]
+    assert bench.run("ui", "--port", "8081") == 0
+    assert "http://localhost:8081" in bench.text()
+    assert (bench.project_dir / "arguments").read_text().split()[-1] == "8081:8080"
 
 
 def test_image_is_copied_by_the_tool_of_the_stacks_cluster(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

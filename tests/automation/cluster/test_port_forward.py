@@ -49,10 +49,17 @@ class Forwarding:
 
 def test_port_that_never_opens_is_an_error_at_once(tmp_path: Path) -> None:
     forwarding = Forwarding(tmp_path, "echo 'unable to listen on port 8080' >&2; exit 1")
-    with pytest.raises(ClusterRequestFailed, match=r"unable to listen on port 8080.*free port 8080"):
+    with pytest.raises(ClusterRequestFailed, match=r"unable to listen on port 8080.*free port 8080, or .* --port 8081"):
         forwarding.run()
     assert forwarding.opened == 0
     assert forwarding.calls.read_text().count("\n") == 1
+
+
+def test_pod_that_does_not_run_is_no_matter_of_the_port(tmp_path: Path) -> None:
+    said = "error: unable to forward port because pod is not running. Current status=Pending"
+    with pytest.raises(ClusterRequestFailed, match=r"Current status=Pending.*automation status") as raised:
+        Forwarding(tmp_path, f"echo '{said}' >&2; exit 1").run()
+    assert "free port" not in str(raised.value)
 
 
 def test_what_fails_when_the_port_is_open_ends_kubectl(tmp_path: Path) -> None:
