@@ -18,7 +18,7 @@ from automation.wait import Clock
 from components.kube.fix_text import FIX, without_fix
 from components.kube.kinds import JOB
 from components.kube.unready_pods import Cause
-from components.kube.workload_states import WorkloadState
+from components.kube.workload_states import WorkloadState, all_say
 from components.preflight.finding import FOUND, TYPE, UNSEEN
 from components.secrets.plan_violation import without_values
 
@@ -134,14 +134,14 @@ class Progress:
     def remind(self) -> None:
         """Say what is under way, if nothing was said for a while."""
         with self._lock:
-            now, unready = self._clock.now(), [state.says for state in self._workloads.values() if not state.well]
+            now, unready = self._clock.now(), all_say(state for state in self._workloads.values() if not state.well)
             if self._started and now - self._spoke >= (_KNOWN_SECONDS if unready else _SILENCE_SECONDS):
                 text = "; ".join(
                     f"still {doing} ({now - since:.0f} s{self._usually(about)})"
                     f"{hint(about['operation'], about['type'], now - since)}"
                     for doing, since, about in self._started.values()
                 )
-                self._say(EventKind.STILL, f"{text}: {'; '.join(unready)}" if unready else text)
+                self._say(EventKind.STILL, f"{text}: {unready}" if unready else text)
 
     def _usually(self, about: dict[str, str]) -> str:
         usual = self._usual.of(**about)

@@ -6,7 +6,7 @@ the progress of an update, the hook of a failed release, `status`, and the check
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -161,6 +161,15 @@ def workload_states(found: Namespace, log: Callable[[Unready], str] = lambda unr
         *(_claim(item, found.events) for item in found.claims),
     ]
     return tuple(_with_log(state, log) for state in sorted(states, key=lambda state: (state.kind, state.name)))
+
+
+def all_say(states: Iterable[WorkloadState]) -> str:
+    """Return what workloads say of themselves on one line, with a reason that several have said once."""
+    by_reason: dict[str, list[str]] = {}
+    for state in states:
+        count, _, why = state.says.partition(": ")
+        by_reason.setdefault(why, []).append(count)
+    return "; ".join(", ".join(counts) + (f": {why}" if why else "") for why, counts in by_reason.items())
 
 
 def loose_pods(found: Namespace) -> tuple[Unready, ...]:

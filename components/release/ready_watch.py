@@ -18,7 +18,7 @@ from components.kube.kubeconfig import KubeUnreachable
 from components.kube.look import Look, look
 from components.kube.unready_pods import Cause
 from components.kube.watch import Watch
-from components.kube.workload_states import WorkloadState
+from components.kube.workload_states import WorkloadState, all_say
 from components.secrets.masker import Masker
 
 _AWAITED: Final = (DEPLOYMENT, STATEFUL_SET)
@@ -60,8 +60,7 @@ class ReadyWatch:
             return  # it only shows what happens; the update does without it
 
         def on_look(seen: Look, states: tuple[WorkloadState, ...]) -> None:
-            unready = [state for state in states if not state.well]
-            text = "; ".join(state.says for state in unready) or "all pods are ready"
+            text = all_say(state for state in states if not state.well) or "all pods are ready"
             loop.call_soon_threadsafe(lambda: pulumi.log.info(text, self._resource, ephemeral=True))
 
         def on_hopeless(states: tuple[WorkloadState, ...]) -> None:

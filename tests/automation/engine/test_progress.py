@@ -16,6 +16,8 @@ from automation.engine.progress import Progress
 from automation.errors import StackLocked, UpdateFailed
 from automation.results import Changes
 from automation.verification.result import Check, Status, Verification
+from components.kube.unready_pods import Cause, Unready
+from components.kube.workload_states import WorkloadState
 from tests.automation.fakes import FakeTime
 from tests.cases import each
 
@@ -225,6 +227,21 @@ def test_silence_is_broken_while_something_is_under_way() -> None:
     time.seconds += 100
     progress.remind()
     assert len(lines) == 3
+
+
+def test_reminder_names_what_is_waited_for() -> None:
+    time, lines = FakeTime(), list[str]()
+    progress = Progress(teller(lines), time.clock)
+    progress(event("resourcePreEvent"))
+    why = Unready("git-sync: not ready", "s", cause=Cause.PROBE)
+    names = ("airflow-dag-processor", "airflow-worker")
+    progress.see(WorkloadState(kind="Deployment", name=name, ready=0, wanted=1, unready=why) for name in names)
+    time.seconds += 60
+    progress.remind()
+    assert lines[-1] == (
+        "still creating Release airflow (60 s): airflow-dag-processor 0/1 ready, airflow-worker 0/1 ready: "
+        "git-sync: not ready"
+    )
 
 
 def test_bucket_that_takes_long_is_told_with_the_right_that_may_be_missing() -> None:

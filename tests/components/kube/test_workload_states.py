@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any, Final
 
 from components.kube.unready_pods import Cause, KubeEvent, Unready
-from components.kube.workload_states import Namespace, WorkloadState, kube_event, loose_pods, owner, workload_states
+from components.kube.workload_states import (
+    Namespace,
+    WorkloadState,
+    all_say,
+    kube_event,
+    loose_pods,
+    owner,
+    workload_states,
+)
 
 HASH: Final = "5d9c"
 
@@ -233,6 +241,21 @@ def test_start_of_a_pod_is_one_line_until_something_fails() -> None:
     assert state(Cause.STARTING).key == state(Cause.INIT, "cloning").key == state(Cause.INIT, "done").key
     assert state(Cause.INIT, "cloning").key != state(Cause.INIT, "no such branch", tries=1).key
     assert len({state(cause).key for cause in (Cause.STARTING, Cause.PULLING, Cause.PROBE)}) == 3
+
+
+def test_reason_of_several_workloads_is_said_once() -> None:
+    """Three components fetch DAGs, and one Git host stops them all."""
+
+    def state(name: str, why: Unready | None) -> WorkloadState:
+        return WorkloadState(kind="Deployment", name=name, ready=0, wanted=1, unready=why)
+
+    fetch = Unready("git-sync-init: runs", "s", cause=Cause.INIT, container="git-sync-init", detail="no host: x")
+    states = [state("dag-processor", fetch), state("redis", None), state("scheduler", Unready("starts", "s"))]
+    assert all_say([*states, state("worker", fetch)]) == (
+        "dag-processor 0/1 ready, worker 0/1 ready: git-sync-init: no host: x; redis 0/1 ready; "
+        "scheduler 0/1 ready: starts"
+    )
+    assert all_say([]) == ""
 
 
 def test_owner_of_a_pod_is_its_workload() -> None:
