@@ -44,10 +44,13 @@ _KEY_COSTS: Final[Mapping[str, tuple[Severity, str, str]]] = {
 
 _STAGES: Final = "until then no stage loses what a key encrypted, see docs/day-2.md"
 
+_EXPORTER: Final = "exporter"
+"""No task and nobody at the UI needs it, and every new image restarts it."""
 _INTERRUPTED: Final[Mapping[str, str]] = {
     # Label `component` of the pods: what nobody can do while none is ready.
     "redis": "no task starts until it is back",
     "statsd": "metrics of that time are missing",
+    _EXPORTER: "what it measures is missing until it is back",
     "pgbouncer": "Airflow has no way to its database until it is back",
     "postgres": "Airflow has no database until it is back",
     "scheduler": "nothing is scheduled until it is back",
@@ -154,7 +157,8 @@ def downtime(report: StackReport) -> Iterator[Remark]:
         if roll.interrupts:
             cost = _INTERRUPTED.get(roll.component, "nothing stands in for it until it is back")
             text = f"{{0}} restarts, and has no second pod: {cost}"
-            yield Remark.warning(Category.DOWNTIME, text, roll.component)
+            remark = Remark.note if roll.component == _EXPORTER else Remark.warning
+            yield remark(Category.DOWNTIME, text, roll.component)
         elif roll.replicas == 1:
             alone.append(roll.component)
     if alone:

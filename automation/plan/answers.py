@@ -27,7 +27,8 @@ def complete(
     content = json.dumps(state, sort_keys=True) if request.type in _REPLACED_BY_CONTENT else ""
     suffix = hashlib.sha256(f"{seed}{request.name} {content}".encode()).hexdigest()[:8]
     if request.type == PASSWORD:
-        generated = f"{suffix}Gen{request.name.title().replace('-', '')}"
+        # No word of the name: what is secret is masked wherever a part of it stands.
+        generated = f"Gen{hashlib.sha256(f'{suffix}{request.name}'.encode()).hexdigest()}"
         state["result"] = (generated * 9)[: int(state["length"])]
     elif request.type == STASH:
         state["output"] = state["input"]

@@ -327,6 +327,8 @@ def rolled(component: str, kind: str = "Deployment", **spec: Any) -> StackReport
 def test_what_stops_before_it_starts_again_is_downtime() -> None:
     (text,) = told(rolled("redis", "StatefulSet", replicas=1), Category.DOWNTIME, Severity.WARNING)
     assert text == "redis restarts, and has no second pod: no task starts until it is back"
+    (text,) = told(rolled("exporter", strategy={"type": "Recreate"}), Category.DOWNTIME, Severity.NOTE)
+    assert "what it measures is missing until it is back" in text
     (text,) = told(rolled("statsd", strategy={"type": "Recreate"}), Category.DOWNTIME, Severity.WARNING)
     assert "metrics" in text
 

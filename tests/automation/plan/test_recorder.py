@@ -12,6 +12,7 @@ import pulumi_random as random
 import pytest
 
 from automation.plan.recorder import Recorder, RecordingError
+from components.secrets.masker import Masker
 from tests.one_program import room_for_one_program
 
 
@@ -54,6 +55,15 @@ def test_what_is_generated_is_kept_because_it_is_secret(run: Callable[..., Recor
 
     recorder = run(program)
     assert sorted(map(len, recorder.generated)) == [30, 44]
+
+
+def test_made_up_password_hides_no_word_of_its_name_elsewhere(run: Callable[..., Recorder]) -> None:
+    """A masker hides each piece of 12 characters of it: a CronJob airflow-verification became airflow-[secret]."""
+    recorder = run(lambda: random.RandomPassword("airflow-verification-password", length=64))
+    (made_up,) = recorder.generated
+    assert len(made_up) == 64
+    text = "CronJob airflow-verification, Verification"
+    assert Masker(secrets=[made_up]).text(text) == text
 
 
 def test_an_object_without_metadata_gets_a_name(run: Callable[..., Recorder]) -> None:
