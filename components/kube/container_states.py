@@ -13,8 +13,9 @@ _BACK_OFF: Final = re.compile(r"back-off \S+ restarting failed container=.*", re
 RUN_STEPS: Final = re.compile(
     r"failed to create containerd task: |failed to create shim task: |OCI runtime create failed: "
     r"|runc create failed: |unable to start container process: |error during container init: "
+    r'|Failed to create pod sandbox: |rpc error: code = \w+ desc = |failed to setup network for sandbox "[^"]*": '
 )
-"""What containerd puts before the reason that a container cannot be started."""
+"""What containerd and the kubelet put before the reason that a container or its sandbox cannot be started."""
 _NO_NEWS: Final = frozenset({"Error", "Completed"})
 """Reasons of an end that say no more than the exit code."""
 

@@ -31,8 +31,6 @@ _DEADLINE: Final = "DeadlineExceeded"
 """The only reason of a whole pod for which its containers may have given a better one."""
 _GATES: Final = "ReadinessGatesNotReady"
 """The containers are ready, and somebody else, such as a load balancer, has not said so yet."""
-_WAITS_ITSELF: Final = frozenset({"SchedulerError", "SchedulingGated"})
-"""Reasons of the scheduler that pass: an error of its own is tried again at once, and a gate is somebody's to open."""
 
 
 @unique
@@ -51,6 +49,8 @@ class Cause(StrEnum):
     """What its container is made from, such as a Secret or a key in it."""
     STARTING = "starting"
     """Time: its containers are being made."""
+    HELD = "held"
+    """Something that its node, the network or a gate gives."""
     INIT = "init"
     """The end of an init container."""
     PROBE = "probe"
@@ -63,6 +63,10 @@ class Cause(StrEnum):
     """The end of its work: a Job's pod runs."""
     ENDING = "ending"
     """The end of an old pod, which must go first."""
+
+
+_NO_LACK_OF_NODES: Final = {"SchedulerError": Cause.STARTING, "SchedulingGated": Cause.HELD}
+"""Reasons of the scheduler that pass: an error of its own is tried again at once, and a gate is somebody's to open."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +147,7 @@ def why_unready(pod: Mapping[str, Any], events: Iterable[KubeEvent] = ()) -> Unr
         return Unready(
             reason,
             f"pod {name} is not scheduled: {detail}",
-            cause=Cause.STARTING if reason in _WAITS_ITSELF else Cause.SCHEDULING,
+            cause=_NO_LACK_OF_NODES.get(reason, Cause.SCHEDULING),
             pod=name,
             detail=detail,
             sign=own,
@@ -165,7 +169,8 @@ def why_unready(pod: Mapping[str, Any], events: Iterable[KubeEvent] = ()) -> Unr
     )
     if whole and not (whole == _DEADLINE and reasons):
         said = short(status.get("message") or gates.get("message"))
-        return replace(found, reason=whole, detail=said, sentence=f"pod {name} is not ready: {whole}: {said}")
+        why = f"pod {name} is not ready: {whole}: {said}"
+        return replace(found, reason=whole, cause=Cause.HELD, detail=said, sentence=why)
     blamed = next((item for item in (*init, *containers) if trouble(item)), begun[0] if begun else None)
     return _blamed(found, blamed, is_init=blamed in init) if blamed else _starting(found, containers, tuple(events))
 
@@ -226,9 +231,11 @@ def _starting(found: Unready, containers: Iterable[Mapping[str, Any]], events: t
         if not waiting and not item.get("ready"):
             probes = [event for event in events if event.reason == _UNHEALTHY]
             probe = max(probes, key=lambda event: event.last, default=None)
+            last = (item.get("lastState") or {}).get("terminated") or {}
             return replace(
                 found,
                 cause=Cause.PROBE,
+                reason=f"{found.reason}, last {exit_code(last)}" if last.get("exitCode") else found.reason,
                 sentence=f"{found.sentence}; {short(probe.message)}" if probe else found.sentence,
                 container=str(item["name"]),
                 tries=int(item.get("restartCount") or 0),
@@ -244,7 +251,9 @@ def _starting(found: Unready, containers: Iterable[Mapping[str, Any]], events: t
             found, cause=Cause.VOLUME, reason=newest.reason, detail=detail, sentence=f"{found.sentence}; {detail}"
         )
     if newest.reason == _NO_SANDBOX:
-        return replace(found, reason=newest.reason, detail=detail, sentence=f"{found.sentence}; {detail}")
+        detail = RUN_STEPS.sub("", detail)
+        why = f"{found.sentence}; {detail}"
+        return replace(found, reason=newest.reason, cause=Cause.HELD, detail=detail, sentence=why)
     if newest.reason == "Pulling":
         return replace(found, cause=Cause.PULLING, reason="pulls its image", detail=detail)
     return found

@@ -21,10 +21,10 @@ CHECK_JOB: Final = "airflow-preflight-"
 
 _WORST: Final = (
     *(Cause.DENIED, Cause.CONFIG, Cause.IMAGE, Cause.CRASH, Cause.SCHEDULING, Cause.VOLUME, Cause.INIT),
-    *(Cause.PROBE, Cause.PULLING, Cause.STARTING, Cause.RUNNING, Cause.ENDING),
+    *(Cause.HELD, Cause.PROBE, Cause.PULLING, Cause.STARTING, Cause.RUNNING, Cause.ENDING),
 )
 """The worst comes first: what does not pass by itself."""
-_VOLATILE: Final = frozenset({Cause.IMAGE, Cause.CONFIG, Cause.CRASH})
+_VOLATILE: Final = frozenset({Cause.IMAGE, Cause.CONFIG, Cause.CRASH, Cause.HELD})
 """The texts of these change with every attempt, without saying anything new."""
 
 

@@ -72,6 +72,8 @@ PATIENCE: Final[dict[str, tuple[Unready, float | None]]] = {
     "an image on its way": (unready(Cause.PULLING), None),
     "a slow start": (unready(Cause.PROBE), None),
     "a start": (unready(Cause.STARTING), None),
+    "a gate": (unready(Cause.HELD), None),
+    "an old pod that ends": (unready(Cause.ENDING), None),
     "work": (unready(Cause.RUNNING), None),
 }
 

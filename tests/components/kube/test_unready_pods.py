@@ -78,7 +78,7 @@ SAID: dict[str, tuple[dict[str, Any], tuple[str, str, Cause]]] = {
     "too little memory, before this start": (
         pod(containerStatuses=[container(running={}, before=KILLED)]),
         (
-            "scheduler: not ready",
+            "scheduler: not ready, last exit code 137 (OOMKilled)",
             "pod airflow-scheduler-1 is not ready: scheduler runs, and does not answer its probe, last exit code 137 "
             "(OOMKilled)",
             Cause.PROBE,
@@ -106,12 +106,12 @@ SAID: dict[str, tuple[dict[str, Any], tuple[str, str, Cause]]] = {
         (
             "Evicted",
             "pod airflow-scheduler-1 is not ready: Evicted: The node was low on resource: memory.",
-            Cause.STARTING,
+            Cause.HELD,
         ),
     ),
     "a node that does not answer": (
         pod(reason="NodeLost", message="Node n is unresponsive", containerStatuses=[container(ready=True, running={})]),
-        ("NodeLost", "pod airflow-scheduler-1 is not ready: NodeLost: Node n is unresponsive", Cause.STARTING),
+        ("NodeLost", "pod airflow-scheduler-1 is not ready: NodeLost: Node n is unresponsive", Cause.HELD),
     ),
     "a load balancer that does not see it yet": (
         pod(
@@ -128,7 +128,7 @@ SAID: dict[str, tuple[dict[str, Any], tuple[str, str, Cause]]] = {
             "ReadinessGatesNotReady",
             "pod airflow-scheduler-1 is not ready: ReadinessGatesNotReady: the status of pod readiness gate "
             '"target-health" is not "True", but False',
-            Cause.STARTING,
+            Cause.HELD,
         ),
     ),
     "a gate of a queue of pods": (
@@ -136,7 +136,7 @@ SAID: dict[str, tuple[dict[str, Any], tuple[str, str, Cause]]] = {
             phase="Pending",
             conditions=[{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated", "message": "m"}],
         ),
-        ("SchedulingGated", "pod airflow-scheduler-1 is not scheduled: m", Cause.STARTING),
+        ("SchedulingGated", "pod airflow-scheduler-1 is not scheduled: m", Cause.HELD),
     ),
     "containers that are being made": (
         pod(phase="Pending", containerStatuses=[container(waiting={"reason": "ContainerCreating"})]),
@@ -242,12 +242,15 @@ def test_newest_event_says_what_a_pod_without_containers_waits_for() -> None:
     creating = pod(phase="Pending", containerStatuses=[container(waiting={"reason": "ContainerCreating"})])
     pulling = event("Pulling", 'Pulling image "a/b:c"', "2026-01-01T00:00:01Z")
     mount = event("FailedMount", 'secret "x" not found', "2026-01-01T00:00:02Z")
-    no_address = event("FailedCreatePodSandBox", "failed to assign an IP address", "2026-01-01T00:00:03Z")
+    steps = (
+        'Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox "7f3a": '
+    )
+    no_address = event("FailedCreatePodSandBox", f"{steps}failed to assign an IP address", "2026-01-01T00:00:03Z")
     for events, cause, reason, detail in (
         ((), Cause.STARTING, "starts", ""),
         ((pulling,), Cause.PULLING, "pulls its image", 'Pulling image "a/b:c"'),
         ((mount, pulling), Cause.VOLUME, "FailedMount", 'secret "x" not found'),
-        ((no_address,), Cause.STARTING, "FailedCreatePodSandBox", "failed to assign an IP address"),
+        ((no_address,), Cause.HELD, "FailedCreatePodSandBox", "failed to assign an IP address"),
     ):
         found = why_unready(creating, events)
         assert found is not None

@@ -240,7 +240,8 @@ def test_start_of_a_pod_is_one_line_until_something_fails() -> None:
 
     assert state(Cause.STARTING).key == state(Cause.INIT, "cloning").key == state(Cause.INIT, "done").key
     assert state(Cause.INIT, "cloning").key != state(Cause.INIT, "no such branch", tries=1).key
-    assert len({state(cause).key for cause in (Cause.STARTING, Cause.PULLING, Cause.PROBE)}) == 3
+    assert len({state(cause).key for cause in (Cause.STARTING, Cause.PULLING, Cause.PROBE, Cause.HELD)}) == 4
+    assert state(Cause.HELD, "attempt 1").key == state(Cause.HELD, "attempt 2").key
 
 
 def test_reason_of_several_workloads_is_said_once() -> None:
