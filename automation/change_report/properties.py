@@ -129,8 +129,11 @@ def _of_names(path: str, before: Mapping[str, Any], after: Mapping[str, Any]) ->
     for name in sorted({*before, *after}):
         segment = f"[{name}]" if _PLAIN_KEY.fullmatch(name) else f"[{json.dumps(name)}]"
         yield from _differences(f"{path}{segment}", before.get(name), after.get(name))
-    if [name for name in before if name in after] != [name for name in after if name in before]:
-        yield f"{path} (order)", "\n".join(before), "\n".join(after)
+    old, new = [name for name in before if name in after], [name for name in after if name in before]
+    moved = [index for index, names in enumerate(zip(old, new, strict=True)) if names[0] != names[1]]
+    if moved:
+        part = slice(moved[0], moved[-1] + 1)
+        yield f"{path} (order)", "\n".join(old[part]), "\n".join(new[part])
 
 
 def _of_lists(path: str, before: list[Any], after: list[Any]) -> Iterator[tuple[str, Any, Any]]:

@@ -182,6 +182,7 @@ def test_another_order_of_items_with_names_is_a_change() -> None:
     """Pods roll for it, and a variable may use only those before it."""
     a, b, c = ({"name": name, "value": "1"} for name in "abc")
     assert paths([a, b], [b, a]) == [("x (order)", "a\nb", "b\na")]
+    assert paths([c, a, b], [c, b, a]) == [("x (order)", "a\nb", "b\na")], "without what stays: many are alike then"
     assert paths([a, b], [c, a, b]) == [("x[c]", None, c)], "the others are in the order that they had"
     deployments = [
         {"kind": "Deployment", "metadata": {"name": "x"}, "spec": {"template": {"env": env}}}
