@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ _BEGINS: Final = "•"
 _NODE_RUNS: Final = "Starting control-plane"
 """The step of Kind's before which the node's container, with containerd in it, has started."""
 _READY_SECONDS: Final = 180
+_REMIND_SECONDS: Final = 20.0
 _COMMAND_SECONDS: Final = 900  # the first time the node image, about 400 MB, is downloaded
 
 
@@ -226,7 +228,17 @@ def _kind_clusters() -> list[str]:
 
 def _kind(arguments: list[str], on_line: Callable[[str], None] = lambda line: None) -> str:
     """Run Kind and return its output; `on_line` hears what it begins. Raises ClusterUnreachable with its last line."""
-    late = threading.Event()
+    late, ended = threading.Event(), threading.Event()
+    step = ""
+
+    def remind() -> None:
+        began, said = time.monotonic(), step
+        while not ended.wait(_REMIND_SECONDS):
+            if step != said:
+                began, said = time.monotonic(), step
+            elif step:
+                on_line(f"Kind: still {step} ({time.monotonic() - began:.0f} s)")
+
     with subprocess.Popen(
         ["kind", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
     ) as process:
@@ -237,6 +249,7 @@ def _kind(arguments: list[str], on_line: Callable[[str], None] = lambda line: No
 
         timer = threading.Timer(_COMMAND_SECONDS, stop)
         timer.start()
+        threading.Thread(target=remind, daemon=True).start()
         try:
             assert process.stdout is not None
             assert process.stderr is not None
@@ -245,10 +258,12 @@ def _kind(arguments: list[str], on_line: Callable[[str], None] = lambda line: No
             for line in map(str.strip, process.stderr):
                 said.append(line)
                 if line.startswith(_BEGINS):
-                    on_line(f"Kind: {line.removeprefix(_BEGINS).strip()}")
+                    step = line.removeprefix(_BEGINS).strip()
+                    on_line(f"Kind: {step}")
             output = process.stdout.read()
         finally:
             timer.cancel()
+            ended.set()
     if late.is_set():
         raise ClusterUnreachable(
             f"kind {' '.join(arguments[:2])} did not end within {_COMMAND_SECONDS} s",

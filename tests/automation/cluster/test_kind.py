@@ -117,6 +117,26 @@ def test_missing_kind_cluster_is_made_with_the_pinned_image_and_remembered(
     assert ensure_cluster(tmp_path, CONTEXT).created is False
 
 
+def test_step_of_kind_that_takes_long_is_said_again(
+    tmp_path: Path, identities: dict[str, str], programs: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The node image is 400 MB, and Kind says nothing while it is pulled."""
+    told = tmp_path / "told"
+    pulls = f'echo " • Ensuring node image (x) ..." >&2; until [ -e {told} ]; do :; done\n'
+    programs("kind", f'[ "$1" = create ] && {{ {pulls} }}\n{KIND}')
+    programs("docker", "")
+    monkeypatch.setattr(kind, "_REMIND_SECONDS", 0.02)
+    lines: list[str] = []
+
+    def on_line(line: str) -> None:
+        lines.append(line)
+        if "still" in line:
+            told.touch()
+
+    ensure_cluster(tmp_path, CONTEXT, on_line=on_line)
+    assert lines[1:3] == ["Kind: Ensuring node image (x) ...", "Kind: still Ensuring node image (x) ... (0 s)"]
+
+
 def test_kubeconfig_of_the_config_is_where_kind_writes(
     tmp_path: Path, identities: dict[str, str], programs: Script
 ) -> None:
