@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from automation.change_report.assemble import by_urn, completed, ordered, step_of
 from automation.change_report.engine_events import UNKNOWN, EngineStep, Event, engine_messages, engine_steps
 from automation.change_report.model import ChangeKind, PropertyChange, ReportSource, StackReport
-from automation.change_report.properties import additions, at, in_order, property_changes
+from automation.change_report.properties import additions, at, changes_at, in_order, property_changes
 from automation.helm_template import RenderingError, rendered
 from automation.plan import policies
 from automation.plan.model import RELEASE_TYPE, Failure, FailureKind, PlannedResource
 from automation.plan.process import new_key
 from components.secrets.masker import CHANGED, SHOWN, Masker
+
+_LIST: Final = re.compile(r"(.+?)\[\d+\]")
+"""The beginning of a path, up to its first list."""
 
 
 def preview_report(
@@ -69,7 +72,7 @@ def _changes(step: EngineStep) -> tuple[PropertyChange, ...]:
     if step.kind is ChangeKind.CREATE or step.old is None:
         return additions(step.new.inputs)
     if step.detailed:
-        return in_order(_detailed(step, step.old, step.new, path) for path in step.detailed)
+        return in_order(_all_detailed(step, step.old, step.new))
     changes = [
         replace(change, replaces=_first(change.path) in step.forces)
         for change in property_changes(step.new.type, step.old.inputs, step.new.inputs)
@@ -77,6 +80,30 @@ def _changes(step: EngineStep) -> tuple[PropertyChange, ...]:
     # Two different secrets look the same: only the engine's keys say that they differ.
     hidden = {*step.differs, *step.forces} - {_first(change.path) for change in changes}
     return in_order([*changes, *(_hidden(key, replaces=key in step.forces) for key in hidden)])
+
+
+def _all_detailed(step: EngineStep, old: PlannedResource, new: PlannedResource) -> Iterator[PropertyChange]:
+    """Yield the changes that the provider names.
+
+    Of a list that got longer or shorter, it names every item after the one that is new or gone: it is compared anew.
+    """
+    lists: dict[str, bool] = {}
+    for path in step.detailed:
+        change = _detailed(step, old, new, path)
+        root = _LIST.match(path)
+        if root and _resized(at(old.inputs, root[1]), at(new.inputs, root[1])):
+            lists[root[1]] = lists.get(root[1], False) or change.replaces
+        else:
+            yield change
+    for root_path, replaces in lists.items():
+        found = changes_at(new.type, root_path, at(old.inputs, root_path), at(new.inputs, root_path))
+        yield from (replace(change, replaces=replaces) for change in found)
+
+
+def _resized(before: Any, after: Any) -> bool:
+    """Return whether a list got longer or shorter, and hides nothing: two secrets look the same."""
+    both = isinstance(before, list) and isinstance(after, list) and len(before) != len(after)
+    return both and SHOWN not in str((before, after))
 
 
 def _detailed(step: EngineStep, old: PlannedResource, new: PlannedResource, path: str) -> PropertyChange:

@@ -118,12 +118,14 @@ def replacements(report: StackReport) -> Iterator[Remark]:
         if step.type == _SECRET:
             continue  # what another key costs is told with the keys
         lost = policies.loss(step.type, step.name, step.urn)
-        cause = ", ".join(change.path for change in step.changes if change.replaces) or "an unknown reason"
+        inputs = [change.path for change in step.changes if change.replaces]
+        verb = "changes" if len(inputs) == 1 else "change"
+        names = (step.label, *([", ".join(inputs)] if inputs else []))
+        text = f"{{0}} {replaced}, {f'because {{1}} {verb}' if inputs else 'for an unknown reason'}"
         if lost is not None:
-            text = f"{{0}} {replaced}, because {{1}} changes, {then} {lost} is lost"
-            yield Remark.danger(Category.REPLACE, text, step.label, cause)
+            yield Remark.danger(Category.REPLACE, f"{text}, {then} {lost} is lost", *names)
         elif step.type not in _REPLACED_BY_DESIGN and not step.changes_input("provider"):
-            yield Remark.warning(Category.REPLACE, f"{{0}} {replaced}, because {{1}} changes", step.label, cause)
+            yield Remark.warning(Category.REPLACE, text, *names)
 
 
 def places(report: StackReport) -> Iterator[Remark]:

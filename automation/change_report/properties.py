@@ -29,7 +29,12 @@ def property_changes(
     """
     for path in ignored:
         before, after = without(before, path), without(after, path)
-    return in_order(change_of(type_, path, old, new) for path, old, new in _differences("", before, after))
+    return in_order(changes_at(type_, "", before, after))
+
+
+def changes_at(type_: str, path: str, before: Any, after: Any) -> Iterator[PropertyChange]:
+    """Yield the changes of what stands at a path."""
+    yield from (change_of(type_, place, old, new) for place, old, new in _differences(path, before, after))
 
 
 def in_order(changes: Iterable[PropertyChange]) -> tuple[PropertyChange, ...]:

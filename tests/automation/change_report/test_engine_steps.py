@@ -84,6 +84,34 @@ def test_provider_s_own_diff_is_taken_where_there_is_one() -> None:
     ]
 
 
+def test_list_that_got_shorter_is_compared_anew_and_not_by_the_provider_s_places() -> None:
+    """A provider names every item after the one that is gone, because each has another place."""
+    rules = [{"ports": [{"port": port}]} for port in (80, 443, 8080)]
+    old, new = (
+        state("kubernetes:networking.k8s.io/v1:NetworkPolicy", inputs={"spec": {"egress": found, "x": [found[0]]}})
+        for found in (rules, rules[1:])
+    )
+    detailed = {
+        "spec.egress[0].ports[0].port": {"kind": "update", "inputDiff": True},
+        "spec.egress[1].ports[0].port": {"kind": "update", "inputDiff": True},
+        "spec.egress[2]": {"kind": "delete-replace", "inputDiff": True},
+        "spec.x[0].ports[0].port": {"kind": "update", "inputDiff": True},
+    }
+    (found,) = preview_report("dev", [step("update", old, new, detailedDiff=detailed)]).steps
+    assert [(c.path, c.before, c.after, c.replaces) for c in found.changes] == [
+        ("spec.egress[0]", rules[0], None, True),
+        ("spec.x[0].ports[0].port", 80, 443, False),
+    ]
+
+
+def test_list_with_a_secret_is_told_by_the_provider_s_places() -> None:
+    """Two secrets look alike: a comparison would not see that one became another."""
+    old, new = (state("a:b:C", inputs={"x": found}) for found in ([SECRET_MARK, 1], [SECRET_MARK]))
+    detailed = {"x[0]": {"kind": "update"}, "x[1]": {"kind": "delete"}}
+    (found,) = preview_report("dev", [step("update", old, new, detailedDiff=detailed)]).steps
+    assert [(change.path, change.after) for change in found.changes] == [("x[0]", "[secret, changed]"), ("x[1]", None)]
+
+
 def test_a_change_that_only_the_state_shows_is_told() -> None:
     """Drift: the inputs are the same, and what is there is not."""
     old = state("kubernetes:core/v1:Service", inputs={}, outputs={"spec": {"type": "NodePort"}})

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from automation.change_report.compare import compare_plans
-from automation.change_report.model import Category, Severity, StackReport
+from automation.change_report.model import Category, ChangeKind, ReportSource, ResourceChange, Severity, StackReport
+from automation.change_report.warnings import warnings_of
 from automation.plan.model import RELEASE_TYPE, Failure, FailureKind, Placeholder, Plan, PlannedResource, Why
 from components.chart_values.running import Running
 from components.secrets.masker import Masker
@@ -216,6 +217,15 @@ def test_replacements_by_design_are_no_warnings() -> None:
     assert told(found, Category.REPLACE) == []
     other = report([resource(RELEASE_TYPE, "a", {"name": "1"})], [resource(RELEASE_TYPE, "a", {"name": "2"})])
     assert told(other, Category.REPLACE, Severity.WARNING) == ["Release a may be replaced, because name changes"]
+    sides = [resource(RELEASE_TYPE, "a", {"name": word, "namespace": word}) for word in "12"]
+    (text,) = told(report([sides[0]], [sides[1]]), Category.REPLACE)
+    assert text == "Release a may be replaced, because name, namespace change"
+
+
+def test_replacement_for_which_the_engine_names_no_input_is_told() -> None:
+    nameless = ResourceChange(kind=ChangeKind.REPLACE, urn="u", type=RELEASE_TYPE, name="a")
+    found = StackReport(stack="prod", source=ReportSource.PREVIEW, steps=(nameless,))
+    assert [str(item) for item in warnings_of(found, {}, {})] == ["Release a is replaced, for an unknown reason"]
 
 
 def test_another_place_is_a_danger() -> None:
