@@ -38,6 +38,8 @@ _PLANNED: Final = {
     OpType.REPLACE: "would replace",
     OpType.IMPORT: "would import",
 }
+_CHECKING: Final = ("would check", "checking", "checked")
+"""The same of a check of the preflight, which is made before the object that keeps it."""
 _MARKUP: Final = re.compile(r"<\{%.*?%\}>")
 _SILENCE_SECONDS: Final = 20.0
 _KNOWN_SECONDS: Final = 60.0
@@ -154,9 +156,9 @@ class Progress:
         if planning:
             if step.op in _PLANNED:
                 self._steps.append(_step(step))
-                self._say(EventKind.PLANNED, f"{_PLANNED[step.op]} {_name(step)}", **about)
+                self._say(EventKind.PLANNED, _told(step)[0], **about)
         elif step.op in _DOING:
-            doing = f"{_DOING[step.op][0]} {_name(step)}"
+            doing = _told(step)[1]
             self._started[_key(step)] = (doing, self._clock.now(), about)
             usual = self._usual.of(**about)
             text = doing if usual is None else f"{doing} (usually {usual:.0f} s)"
@@ -171,7 +173,7 @@ class Progress:
             self._usual.note(seconds, **about)
         self._workloads = {key: state for key, state in self._workloads.items() if not state.is_of(step.type)}
         (self._steps if done else self.failed).append(_step(step))
-        text = f"{_DOING[step.op][1]} {_name(step)}" if done else f"failed {doing}"
+        text = _told(step)[2] if done else f"failed {doing}"
         kind = EventKind.DONE if done else EventKind.FAILED
         took = f" ({seconds:.0f} s)" if seconds >= _WORTH_SECONDS else ""
         self._say(kind, f"{text}{took}", seconds=round(seconds, 1), **about)
@@ -242,6 +244,15 @@ def _step(step: StepEventMetadata) -> Step:
 
 def _logical_name(step: StepEventMetadata) -> str:
     return step.urn.rpartition("::")[2]
+
+
+def _told(step: StepEventMetadata) -> tuple[str, str, str]:
+    """Return what is said of a step in a preview, at its beginning and at its end."""
+    if f"{TYPE}$" in step.urn and "delete" not in step.op.value:
+        (would, doing, done), name = _CHECKING, _logical_name(step).rpartition("-preflight-")[2]
+    else:
+        would, (doing, done), name = _PLANNED.get(step.op, ""), _DOING.get(step.op, ("", "")), _name(step)
+    return f"{would} {name}", f"{doing} {name}", f"{done} {name}"
 
 
 def _name(step: StepEventMetadata) -> str:

@@ -72,6 +72,22 @@ def test_steps_that_do_something_are_told_with_their_time(op: str, lines: list[s
     assert told(event("resourcePreEvent", op), event("resOutputsEvent", op), seconds=3) == lines
 
 
+def test_check_of_the_preflight_is_told_as_a_check_and_not_as_the_object_that_keeps_it() -> None:
+    urn = "urn:pulumi:dev::airflow::airflow:index:ClusterPreflight$kubernetes:core/v1:ConfigMap::airflow-preflight-git"
+
+    def of(kind: str, op: str, **more: Any) -> EngineEvent:
+        state = {"type": "kubernetes:core/v1:ConfigMap", "urn": urn, "custom": True}
+        metadata = {"op": op, **state, "old" if op.startswith("delete") else "new": state}
+        return EngineEvent.from_json({"sequence": 1, "timestamp": 1, kind: {"metadata": metadata, **more}})
+
+    for op in ("create", "create-replacement"):
+        begun = of("resourcePreEvent", op)
+        assert told(begun, of("resOutputsEvent", op), seconds=3) == ["checking git", "checked git (3 s)"]
+        assert told(begun, of("resOpFailedEvent", op, status=1, steps=1), seconds=3)[1] == "failed checking git (3 s)"
+    assert told(of("resourcePreEvent", "replace", planning=True)) == ["would check git"]
+    assert told(of("resourcePreEvent", "delete-replaced")) == ["deleting the old ConfigMap airflow-preflight-git"]
+
+
 def test_numbers_of_an_update_are_those_of_its_last_event() -> None:
     progress = Progress(teller([]))
     assert progress.changes == {}
