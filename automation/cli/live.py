@@ -27,6 +27,8 @@ _LEAST: Final = (0, 5)
 """Widths of names and of numbers such as `120 s` and `0/1`."""
 _GAP: Final = 2
 """Between two columns."""
+_COLUMNS, _NAME, _REASON = 80, 16, 30
+"""Widths of a terminal that does not tell, and the least of a name and of a reason."""
 
 
 @dataclass
@@ -140,7 +142,10 @@ class LiveView:
         names, numbers = (max((len(row[column]) for row in rows), default=0) for column in (0, 1))
         self._widths = max(names, self._widths[0]), max(numbers, self._widths[1])
         table = Table.grid(padding=(0, _GAP))
-        table.add_column(overflow="fold", min_width=min(self._widths[0], 60))
+        # A long name is folded: beyond the terminal's width, a reason would not be shown at all.
+        columns = self._live.console.width if self._live is not None else _COLUMNS
+        room = columns - self._widths[1] - 2 * _GAP - _REASON
+        table.add_column(overflow="fold", width=min(self._widths[0], max(room, _NAME)))
         table.add_column(min_width=self._widths[1], justify="right")
         table.add_column(overflow="fold")
         for name, number, reason in rows:

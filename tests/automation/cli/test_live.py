@@ -114,6 +114,21 @@ def test_columns_stay_where_they_are_when_a_long_name_goes() -> None:
         view.close()
 
 
+def test_reason_is_whole_beside_a_long_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = [f"word{number}" for number in range(10)]
+    state = WorkloadState(kind="Job", name="m", ready=0, wanted=1, unready=Unready("why", "s", detail=" ".join(words)))
+    for columns in (50, 60, 80, 100):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        view, file, shown = LiveView(), Terminal(), io.StringIO()
+        try:
+            view.event(Event(kind=EventKind.BEGUN, text=f"creating Secret {'with-a-long-name' * 4}", name="s"), file)
+            view.event(Event(kind=EventKind.WORKLOAD, text="x", workload=state), file)
+            RichConsole(file=shown, width=columns).print(view._shown())
+        finally:
+            view.close()
+        assert [word for word in words if word not in shown.getvalue()] == [], columns
+
+
 def test_terminal_keeps_what_is_over_and_a_pipe_every_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     terminal, pipe = Terminal(), io.StringIO()
