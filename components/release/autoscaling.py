@@ -132,8 +132,9 @@ class WorkerScaler(pulumi.ComponentResource):
             child,
         )
 
-        # The URI contains these too, but KEDA identifies its connection pools only by them: without them, two stacks of
-        # a cluster would count the tasks of one of them (keda: pkg/scalers/postgresql_scaler.go, getConnection).
+        # The URI contains these too, and KEDA 2.20 uses it alone. A KEDA whose ScaledObjects share connections would
+        # identify its pools only by these (kedacore/keda#7248): without them, two stacks of a cluster would count the
+        # tasks of one of them.
         pool = {"host": host, "userName": database.user, "dbName": METADATA_POOL}
         trigger = {"type": "postgresql", "authenticationRef": {"name": _object_name(authentication)}}
         self.scaled_objects = tuple(
