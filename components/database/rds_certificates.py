@@ -39,6 +39,7 @@ _LABELLED: Final = re.compile(r"^# (.+)\n(-----BEGIN CERTIFICATE-----\n[^-]+----
 _BEGIN: Final = "-----BEGIN CERTIFICATE-----"
 _BLOCK: Final = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _SHOWN_LENGTH: Final = 60
+_SOON: Final = timedelta(days=30)
 _TYPING_ERROR: Final = 0.9
 """Least similarity of a mistyped region to a suggestion; with less, il-central-1 would suggest me-central-1."""
 
@@ -116,10 +117,10 @@ def certificate_problems(pem: str, *, now: datetime) -> list[str]:
     return problems
 
 
-def soon_ended(pem: str, *, now: datetime, days: int = 30) -> datetime | None:
-    """Return when the last CA certificate of a valid bundle ends, if that is in so many days; else None."""
+def soon_ended(pem: str, *, now: datetime) -> datetime | None:
+    """Return when the last CA certificate of a valid bundle ends, if that is soon; else None."""
     ends = [certificate.not_valid_after_utc for block in _BLOCK.findall(pem) if (certificate := _parse(block))]
-    return max(ends) if ends and max(ends) - now < timedelta(days=days) else None
+    return max(ends) if ends and max(ends) - now < _SOON else None
 
 
 def _faults(certificate: Certificate, now: datetime) -> list[str]:

@@ -127,7 +127,7 @@ DASHBOARDS: Final[dict[str, tuple[Panel, ...]]] = {
             "max by (namespace, hostname) (airflow_triggerer_capacity_left{$at})",
             "{{hostname}}",
         ),
-        Panel("Errors of KEDA in five minutes", f"{keda_errors('5m')} or $zero", "{{scaledObject}}", needs="keda"),
+        Panel("Errors of KEDA in five minutes", f"{keda_errors()} or $zero", "{{scaledObject}}", needs="keda"),
     ),
     "Database and pooler": (
         Panel("The database answers", "airflow_exporter_database_up{$at}"),

@@ -28,9 +28,9 @@ def grown(metric: str) -> str:
     return f"({total}) or $zero) - ({total} offset $window) or $zero_then)"
 
 
-def keda_errors(window: str) -> str:
-    """Return by how much the errors of each ScaledObject grew in a time."""
-    return _of_keda("keda_scaled_object_errors_total", f"increase({{0}}[{window}])")
+def keda_errors() -> str:
+    """Return by how much the errors of each ScaledObject grew in five minutes."""
+    return _of_keda("keda_scaled_object_errors_total", "increase({0}[5m])")
 
 
 def _of_keda(metric: str, function: str = "{0}") -> str:
@@ -57,7 +57,7 @@ def _missing(kind: str, wanted: str, ready: str) -> str:
 
 SCALING_FAILS: Final = (
     "max by (namespace, scaledObject, why) ("
-    + _because("errors", f"({keda_errors('5m')}) > bool 10")
+    + _because("errors", f"({keda_errors()}) > bool 10")
     + " or "
     + _because("paused", _of_keda("keda_scaled_object_paused"))
     + ") or $zero"

@@ -13,8 +13,8 @@ from components.dags.git_ssh_key import KNOWN_HOSTS, PRIVATE_KEY
 from components.kube.env import NO_DATABASE_CHECK, variable
 from components.kube.images import Images
 from components.kube.pod_security import CONTAINER
-from components.preflight.pod_surroundings import airflow_mounts, airflow_variables, variable_sources
-from components.preflight.pods import chart_image, extra_volumes, pod_spec
+from components.preflight.pod_surroundings import airflow_variables, processor_mounts, variable_sources
+from components.preflight.pods import chart_image, pod_spec, processor_volumes
 
 FETCH: Final = "fetch"
 REACH: Final = "reach"
@@ -161,7 +161,7 @@ def _git_sync_spec(dags: Dags, values: Mapping[str, Any], images: Images) -> dic
             reference = {"name": git_sync["credentialsSecret"], "key": name}
             credentials.append({"name": name, "valueFrom": {"secretKeyRef": reference}})
     mounts += git_sync.get("extraVolumeMounts") or ()
-    volumes += extra_volumes(values, "dagProcessor", mounts)
+    volumes += processor_volumes(values, mounts)
     common = {
         "image": chart_image(values, "gitSync"),
         "imagePullPolicy": images.pull_policy,
@@ -203,7 +203,7 @@ def _reach(dags: Dags) -> dict[str, Any]:
 
 
 def _bundle_spec(dags: Dags, values: Mapping[str, Any], images: Images, connection_id: str) -> dict[str, Any]:
-    mounts = airflow_mounts(values, "dagProcessor")
+    mounts = processor_mounts(values)
     variables = [*airflow_variables(values), *(at(values, "dagProcessor.env") or ())]
     return {
         **pod_spec(values, "dagProcessor", images, _security(values)),
@@ -222,7 +222,7 @@ def _bundle_spec(dags: Dags, values: Mapping[str, Any], images: Images, connecti
                 "terminationMessagePolicy": "FallbackToLogsOnError",
             }
         ],
-        "volumes": extra_volumes(values, "dagProcessor", mounts),
+        "volumes": processor_volumes(values, mounts),
     }
 
 

@@ -11,8 +11,8 @@ from components.kube.env import NO_DATABASE_CHECK
 from components.kube.images import Images
 from components.kube.pod_security import AIRFLOW_UID, CONTAINER, followed, pod_security_context
 from components.preflight.finding import Finding, failed, passed
-from components.preflight.pod_surroundings import airflow_mounts
-from components.preflight.pods import extra_volumes, pod_spec
+from components.preflight.pod_surroundings import processor_mounts
+from components.preflight.pods import pod_spec, processor_volumes
 
 CHECK: Final = "DAGs in the image"
 LOOK: Final = "look"
@@ -55,9 +55,9 @@ def dags_folder(values: Mapping[str, Any]) -> str | None:
 
 def _filled_later(folder: str, values: Mapping[str, Any]) -> bool:
     """Return whether a folder is in a volume of the DAG processor that is empty until its pod starts."""
-    mounts = airflow_mounts(values, "dagProcessor")
+    mounts = processor_mounts(values)
     over = [mount for mount in mounts if f"{folder}/".startswith(f"{str(mount.get('mountPath')).rstrip('/')}/")]
-    return any("emptyDir" in volume for volume in extra_volumes(values, "dagProcessor", over))
+    return any("emptyDir" in volume for volume in processor_volumes(values, over))
 
 
 def image_dags_pod(folder: str, values: Mapping[str, Any], images: Images, said: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def image_dags_pod(folder: str, values: Mapping[str, Any], images: Images, said:
         said: What a team says of the security context of all pods.
     """
     security = followed(pod_security_context(AIRFLOW_UID, gid=0), said)
-    mounts = airflow_mounts(values, "dagProcessor")
+    mounts = processor_mounts(values)
     container = {
         "name": LOOK,
         "image": images.airflow,
@@ -88,7 +88,7 @@ def image_dags_pod(folder: str, values: Mapping[str, Any], images: Images, said:
         "spec": {
             **pod_spec(values, "dagProcessor", images, security),
             "containers": [container],
-            "volumes": extra_volumes(values, "dagProcessor", mounts),
+            "volumes": processor_volumes(values, mounts),
         },
     }
 

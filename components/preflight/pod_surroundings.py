@@ -47,9 +47,9 @@ def texts(entries: Mapping[str, Any]) -> dict[str, str]:
     return {key: str(value) for key, value in entries.items() if value is not None}
 
 
-def airflow_mounts(values: Mapping[str, Any], component: str) -> list[Mapping[str, Any]]:
-    """Return the mounts of a component's container that come from lists of the values."""
-    return [*(values.get("volumeMounts") or ()), *(at(values, f"{component}.extraVolumeMounts") or ())]
+def processor_mounts(values: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the mounts of the DAG processor's container that come from lists of the values."""
+    return [*(values.get("volumeMounts") or ()), *(at(values, "dagProcessor.extraVolumeMounts") or ())]
 
 
 def airflow_variables(values: Mapping[str, Any]) -> list[Mapping[str, Any]]:

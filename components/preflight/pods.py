@@ -52,10 +52,8 @@ def chart_image(values: Mapping[str, Any], key: str) -> str:
     return f"{image['repository']}:{image['tag']}"
 
 
-def extra_volumes(
-    values: Mapping[str, Any], component: str, mounts: Iterable[Mapping[str, Any]]
-) -> list[Mapping[str, Any]]:
-    """Return those of a component's further volumes that one of the mounts names."""
+def processor_volumes(values: Mapping[str, Any], mounts: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return those of the DAG processor's further volumes that one of the mounts names."""
     wanted = {str(mount["name"]) for mount in mounts}
-    given = [*(values.get("volumes") or ()), *((values.get(component) or {}).get("extraVolumes") or ())]
+    given = [*(values.get("volumes") or ()), *((values.get("dagProcessor") or {}).get("extraVolumes") or ())]
     return [volume for volume in given if str(volume["name"]) in wanted]
