@@ -1,4 +1,4 @@
-"""The committed list of decisions: reads it, and adds what a verb replaces, so that no change report alarms anybody."""
+"""Reads the committed list of decisions, and adds what a verb replaces: the change report then does not warn of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from policy.context import DECIDED, DecisionsInvalid, decided_in
 
 
 def decided(project_dir: Path, stack: str) -> frozenset[str]:
-    """Return what the list has of a stack. Raises FileInvalid."""
+    """Return the decided resources of a stack. Raises FileInvalid."""
     try:
         return decided_in(project_dir, stack)
     except DecisionsInvalid as error:

@@ -1,4 +1,4 @@
-"""Imports modules when they are first used, because not every verb needs a client of Kubernetes."""
+"""Imports modules when they are first used, so that a verb loads only what it needs."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ class _Late:
 
 
 def late(*names: str) -> list[Any]:
-    """Return modules of this package. Declare them where type checkers do not look, beside the true imports."""
+    """Return modules of this package. Call it in the `else` of `if TYPE_CHECKING`, which has the real imports."""
     return [_Late(f"{__package__}.{name}") for name in names]

@@ -44,7 +44,7 @@ class AwsAccess:
     log_key: pulumi.Output[str] | None = None
     """ARN of its KMS key, or None."""
     log_bucket_ready: tuple[pulumi.Resource, ...] = ()
-    """What must be in place before anything is stored in it."""
+    """The resources that must exist before anything is stored in it."""
 
 
 def has_roles(args: AirflowPlatformArgs) -> bool:

@@ -60,7 +60,7 @@ class _InStack:
 
     @property
     def label(self) -> str:
-        """Its name for people: `Release airflow`."""
+        """Its name for people, such as `Release airflow`."""
         return f"{self.type.rpartition(':')[2]} {self.name}"
 
     def under(self, component: str) -> bool:

@@ -11,7 +11,7 @@ from components.texts import fields
 def foreign_secret(name: str) -> str:
     """Return the name. Raises ValueError for a text that is no name, and for the name of a Secret of the stack.
 
-    What a Secret holds is easily set in place of its name. No text that may be such a value is in the error.
+    It is an easy mistake to set what a Secret holds in place of its name. The error shows no text that may be that.
     """
     try:
         fields.dns_subdomain(name)

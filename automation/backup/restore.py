@@ -60,7 +60,7 @@ def restore_plan(session: Session, name: str | None, at: datetime | None) -> Res
     jobs = BackupJobs(session, found, VERB, ignore)
     restoration, resumed = _restoration(session, jobs, name, at)
     facts = _ClusterFacts(session, found, jobs)
-    # A container database that does not run holds nothing that a restore has made: it would have woken it.
+    # A restore starts a stopped container database. One that does not run holds nothing from a restore.
     facts.databases = _databases(facts, jobs) or Databases(own=NAME, comments={})
     return _plan(session, restoration, resumed, facts)
 

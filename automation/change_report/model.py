@@ -89,17 +89,17 @@ class ResourceChange:
     type: str
     name: str
     component: bool = False
-    """It only groups other resources."""
+    """Whether it only groups other resources."""
     protected: bool = False
-    """The resource as it is there must not be deleted or replaced (Pulumi's option `protect`)."""
+    """Whether the existing resource must not be deleted or replaced (Pulumi's option `protect`)."""
     kept: bool = False
-    """Deleting it leaves the real thing as it is (Pulumi's option `retain_on_delete`)."""
+    """Whether deleting it leaves the real thing as it is (Pulumi's option `retain_on_delete`)."""
     changes: tuple[PropertyChange, ...] = ()
-    """Ordered by path; none of a deletion."""
+    """The changed properties by path; empty for a deletion."""
 
     @property
     def label(self) -> str:
-        """How a person calls it: `Release airflow`."""
+        """Its name for people, such as `Release airflow`."""
         return f"{self.type.rpartition(':')[2]} {self.name}"
 
     def changes_input(self, path: str) -> bool:

@@ -39,7 +39,7 @@ def change_report(base: Checkout, head: Checkout, stacks: list[str], *, render: 
 
 
 def _check_stacks(stacks: list[str], *sides: Checkout) -> None:
-    """Raise StackUnknown for a stack that has a file on neither side. One with a file in the base alone is removed."""
+    """Raise StackUnknown for a stack without a file on either side. One with a file in the base alone is removed."""
     files = {path.name for side in sides for path in side.folder.glob("Pulumi.*.yaml")}
     for stack in stacks:
         if f"Pulumi.{stack}.yaml" not in files:

@@ -1,4 +1,4 @@
-"""The arguments with which a person tells what only a person can know of a killed update."""
+"""The arguments for what only a person can know about a killed update."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def preview(call: Call) -> int:
         with call.opened() as environment, operations.listening(events.append):
             result = environment.preview(on_event=call.console.event, save_plan=args.save_plan, refresh=args.refresh)
     finally:
-        # Also of a preview that failed: how far it came, and why.
+        # A preview that failed has a report too: how far it came, and why it stopped.
         if args.report and events:
             _write_report(call, events)
     call.show(result, *_preview_lines(result))
@@ -74,7 +74,7 @@ def up(call: Call) -> int:
 
 @verb(
     "move the Airflow image to another tag, and deploy",
-    # Required: a stack that may be left out would take the word of the tag.
+    # Required: an optional stack would take the tag for the stack.
     argument("stack"),
     *COMMON,
     argument("tag", type=_tag, help="tag of the Airflow image"),

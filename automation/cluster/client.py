@@ -118,7 +118,7 @@ class KubeClient:
 
     @cluster_errors()
     def pull_secrets(self, beginning: str) -> tuple[SecretUse, ...]:
-        """Return by which Secrets, whose names so begin, such pods pull their images."""
+        """Return with which Secrets pods that have not ended pull images, if the Secrets' names begin with a text."""
         return tuple(pull_uses(self._api.items("v1", "Pod", self._namespace), beginning))
 
     @cluster_errors()

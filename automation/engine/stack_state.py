@@ -35,7 +35,7 @@ class Resource(Result):
     protected: bool
     """The engine refuses to delete it."""
     being_replaced: bool = False
-    """A new one stands beside it, or will."""
+    """Whether its replacement exists or is about to be made."""
 
     @property
     def name(self) -> str:
@@ -45,7 +45,7 @@ class Resource(Result):
 
 @dataclass(frozen=True, kw_only=True)
 class Pending(Result):
-    """A step that was interrupted, so that nothing recorded how it ended.
+    """A step that was interrupted before its end was recorded.
 
     The provider chooses an object's name before it creates the object, so the name of a pending object is known.
     """
@@ -74,12 +74,12 @@ class Pending(Result):
 
     @property
     def is_create(self) -> bool:
-        """It is a create: the only kind that the engine keeps in the state, and warns of, until a person decides."""
+        """Whether it is a create: only a pending create stays in the state, with a warning, until a person decides."""
         return self.operation == CREATING
 
     @property
     def is_delete(self) -> bool:
-        """It is a delete: the engine keeps what was being deleted in the state, and takes it for there."""
+        """Whether it is a delete: the engine keeps the resource in the state, as if it still existed."""
         return self.operation == _DELETING
 
     @property

@@ -1,4 +1,4 @@
-"""Looks at the roles of a managed database, and drops them, in the stack's own pod that makes them."""
+"""Reads and drops the roles of a managed database, by a copy of the stack's pod that makes them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from components.preflight.pod_run import WaitLimits, run_pod
 from components.secrets.masker import Masker
 
 LIMITS: Final = WaitLimits(node_seconds=60, image_seconds=300, run_seconds=600)
-"""The script waits for the server, and for tables that somebody uses."""
+"""The script waits for the server, and for tables that are in use."""
 
 
 def master_secret(pod: Mapping[str, Any]) -> str:

@@ -52,5 +52,5 @@ def set_expiry(opened: OpenedStack, hours: float) -> str:
 
 
 def expiry_in(hours: float) -> str:
-    """Return the moment in so many hours, as the tag has it."""
+    """Return the moment in that many hours, in the form of the tag."""
     return (now() + timedelta(hours=hours)).strftime(_FORM)

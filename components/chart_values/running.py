@@ -39,7 +39,7 @@ class Running(StrEnum):
 
 _NONE_OF: Final = ("scheduler", "dagProcessor", "triggerer", "workers.celery")
 _NEVER: Final = ("databaseCleanup.enabled", "cleanup.enabled", "flower.enabled")
-"""What runs by a schedule of its own, or gives orders to workers."""
+"""Switches of what runs by a schedule of its own, or gives orders to workers."""
 _SERVERS: Final = (
     # PgBouncer's template takes 0 for 1, and the others have no number of pods: they are left out, and Redis's volume
     # stays, because a StatefulSet does not delete its claims.

@@ -20,8 +20,8 @@ _START_UP_FAILURES: Final = 30
 """Failed probes, ten seconds apart, until a start counts as failed. With the chart's 6, a component on a busy laptop
 restarts for ever."""
 _API_SERVER_START_UP: Final = {"periodSeconds": 2, "failureThreshold": 5 * _START_UP_FAILURES}
-"""As long in all, but the API server is asked every two seconds. A request costs nothing, and with the chart's ten
-seconds a server that is ready waits until Kubernetes asks again. Other components' probes start Airflow in the pod."""
+"""The same time in all, but the API server is asked every two seconds. A request costs nothing, and with the chart's
+ten seconds a ready server waits for the next one. Other components keep ten: their probes start Airflow in the pod."""
 
 
 def server_values(inputs: ReleaseInputs) -> dict[str, Any]:

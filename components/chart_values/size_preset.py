@@ -106,7 +106,7 @@ _CONTAINERS: Final[Mapping[str, tuple[Callable[[int, int, int], _Container], tup
 }
 """Containers by the chart's key, except the Celery worker, with what each needs in the sizes of `_PRESETS`."""
 _CELERY_TASK: Final[tuple[_Amounts, _Amounts, _Amounts]] = ((50, 160, 320), (100, 224, 512), (200, 320, 1024))
-"""What one task of a Celery worker needs."""
+"""The resources that one task of a Celery worker needs."""
 
 _SIDECARS: Final[dict[str, _Container]] = {
     "scheduler.logGroomerSidecar": _GROOMER,

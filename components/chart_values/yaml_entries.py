@@ -9,11 +9,11 @@ from components.chart_values.value_paths import at
 from components.kube.safe_yaml import load_yaml
 
 _BEFORE: Final = "- name: of_the_chart\n"
-"""An entry of the chart, at whose indentation the text goes on: one line."""
+"""An entry such as the chart writes before the text. The text must have the same indentation."""
 
 
 def yaml_entries(values: Mapping[str, Any], path: str) -> list[Any]:
-    """Return the entries of such a text, or none without a text. Raises YAMLError, ValueError."""
+    """Return the entries of the text at a path, [] if there is no text. Raises YAMLError, ValueError."""
     text = at(values, path)
     if not isinstance(text, str):
         return []

@@ -31,7 +31,7 @@ class Pool:
     slots: int
     """How many slots tasks may take at a time; -1 for any number."""
     description: str = ""
-    """What it is for."""
+    """Its description in the UI."""
     include_deferred: bool = False
     """Whether a deferred task keeps its slots."""
 

@@ -48,12 +48,12 @@ _FILES: Final = {GitLoginKind.TOKEN: (_USERNAME, _PASSWORD), GitLoginKind.GITHUB
 
 @dataclass(frozen=True, kw_only=True)
 class GitLogin:
-    """A Secret of another, with a login for the repository."""
+    """A Secret that the stack does not make, with a login for the repository."""
 
     secret: str
     """Its name, in the stack's namespace."""
     kind: GitLoginKind
-    """What it holds."""
+    """The kind of login that the Secret holds."""
 
     @property
     def setting(self) -> str:
@@ -70,7 +70,7 @@ def login_variables(login: GitLogin, repository: GitRepository) -> list[dict[str
     once an hour (git-sync 4.4.2, main.go).
     """
     if login.kind is GitLoginKind.TOKEN:
-        # For the host, so that submodules beside the repository are fetched too; none elsewhere gets the token.
+        # Set for the host, so that submodules on the same host are fetched too. No other host gets the token.
         return token_variables([(repository, FOLDER)], whole_path=False)
     found = [
         from_secret("GITSYNC_GITHUB_APP_APPLICATION_ID", login.secret, _APP_ID),

@@ -69,7 +69,7 @@ class BackupBucket:
     role: BackupRole | None = None
     """The role of the pods, None where the connection holds credentials."""
     after: tuple[pulumi.Resource, ...] = ()
-    """What must be configured before a dump is stored."""
+    """The resources that must exist before a dump is stored."""
 
 
 def folder_beside(logs: str) -> str:

@@ -1,4 +1,4 @@
-"""The command that looks after encrypted values of the database, for a container that runs Airflow's image."""
+"""The command that checks or rewrites the database's encrypted values, in a container of Airflow's image."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ class DatabaseJob:
     ca_config_map: pulumi.Input[str] | None = None
     """Name of the ConfigMap with the CA certificates of the database; None if nothing is verified."""
     pod: JobPod = field(default_factory=JobPod)
-    """What a team says of the pods of Jobs."""
+    """The values that a team gives to pods of Jobs."""
 
     def template(
         self, labels: Mapping[str, str], command: Sequence[str], more: Sequence[Mapping[str, Any]] = ()

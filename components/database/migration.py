@@ -60,9 +60,9 @@ class DatabaseMigrationArgs:
     namespace: pulumi.Input[str]
     """Namespace of the Jobs."""
     job: DatabaseJob
-    """What both Jobs have in common."""
+    """The settings of both Jobs."""
     admin_user_pod: JobPod | None = None
-    """What a team says of the pod of the admin user's Job, where that is not what `job` says of both."""
+    """The values that a team gives to the admin user's pod, if they differ from those of `job`."""
     fernet_key_secret: pulumi.Input[str]
     """Name of the Secret with the Fernet key."""
     admin_username: str

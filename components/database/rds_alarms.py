@@ -76,7 +76,7 @@ class AlarmSpec:
     missing: Missing
     """How missing data is treated."""
     advice: str
-    """What to do when the alarm rings."""
+    """Advice for the person whom the alarm calls."""
     statistic: str = "Average"
     """Statistic over one period."""
     period_seconds: int = 60

@@ -1,4 +1,4 @@
-"""The one loader of YAML: it makes plain values, and it is the one in C, which is ten times as fast as PyYAML's own."""
+"""The only loader of YAML. It makes plain values, and uses the parser in C, which is ten times as fast as PyYAML's."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 import yaml
 
 SafeLoader: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""PyYAML's own where its build has no libyaml."""
+"""The parser in Python if PyYAML was built without libyaml."""
 
 
 def load_yaml(text: str) -> Any:

@@ -1,4 +1,4 @@
-"""The age of the newest backup from which the alert fires. Pure."""
+"""The age of the newest backup at which the alert fires. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _DAYS: Final = {"@hourly": 1, "@daily": 1, "@weekly": 7, "@monthly": 31}
 def oldest_seconds(schedule: str) -> int:
     """Return the age in seconds above which a backup by this schedule is missing. schedule: as a CronJob takes it.
 
-    It counts in days, weeks, months or years: what is made every hour may be a day old.
+    The age is a number of days, also for an hourly backup: that one may be a day old.
     """
     return _days(schedule) * _DAY + _LATE
 

@@ -54,7 +54,7 @@ class ExporterPod:
     monitoring: Monitoring
     """How the pod is found."""
     pod: JobPod
-    """What a team says of all pods."""
+    """The values that a team gives to all pods."""
 
 
 def exporter_spec(wanted: ExporterPod) -> Any:

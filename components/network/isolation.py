@@ -26,7 +26,7 @@ class NetworkIsolationArgs:
     namespace: pulumi.Input[str]
     """Namespace to isolate; all traffic in it is denied unless a rule allows it."""
     rules: IsolationRules
-    """What decides which policies exist."""
+    """The rules from which the policies are made."""
 
 
 class NetworkIsolation(pulumi.ComponentResource):

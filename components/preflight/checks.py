@@ -180,7 +180,7 @@ def _git(end: PodEnd, about: Mapping[str, Any], clean: Callable[[str], str]) -> 
         if item is not None and item.exit_code and not (item is fetch and folder is None and has_lfs):
             return (git_reasons.git_finding(clean(item.message), about),)
     if fetch.exit_code is None:
-        # Where the pod has begun, the host has not ended its answer.
+        # If the pod has begun, the host is the one that has not answered to the end.
         return (_late(git_reasons.CHECK, end, outage=end.waits == ITS_END),)
     there = passed(git_reasons.CHECK, f"{about['url']} has {about['ref']}")
     wanted = about["folder"]

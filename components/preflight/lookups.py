@@ -28,7 +28,7 @@ _ADD_ONS: Final = {"ebs.csi.aws.com": "aws-ebs-csi-driver", "efs.csi.aws.com": "
 _NAMES: Final = 5
 _QUOTA: Final = re.compile(r"exceeded quota|failed quota")
 _ENDING: Final = re.compile(r"because it is being terminated")
-"""What the API server says of a namespace (its plugin NamespaceLifecycle)."""
+"""The API server's message about a namespace that is being deleted (its plugin NamespaceLifecycle)."""
 _LIMITS: Final = re.compile(r"(maximum|minimum) \w+ usage per|must specify|limit to request ratio")
 
 

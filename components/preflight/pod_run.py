@@ -82,9 +82,9 @@ class PodEnd:
     refused: str = ""
     """Why Kubernetes admits no such pod; "" if it does."""
     waits: str = ""
-    """What it still waited for when its time was over; "" if it ended."""
+    """The reason why it had not ended when its time was over; "" if it ended."""
     logs: Mapping[str, str] = field(default_factory=dict)
-    """What the containers that were started wrote, by their names, if it was asked for."""
+    """The logs of the containers that started, by name, if they were asked for."""
 
     @property
     def problem(self) -> str:

@@ -40,7 +40,7 @@ class ClusterPreflightArgs:
     namespace: pulumi.Input[str]
     """Namespace in which pods run for the checks."""
     mode: Preflight
-    """What a failure does. With `off`, do not make the component."""
+    """Whether a failure ends the update or is a warning. With `off`, do not make the component."""
     release_name: str
     """Name of the Helm release, by which a running stack is known."""
     kubeconfig: str | None = field(repr=False)

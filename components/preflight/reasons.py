@@ -13,7 +13,7 @@ _LENGTH: Final = 300
 _ENDS: Final = re.compile(r"(?:\\{1,2}[nr])+|[\r\n]+")
 """Ends of lines. git-sync writes JSON in which git's lines are quoted, and quoted again."""
 _QUOTED: Final = re.compile(r"^.*stderr: \\*\"|\\*\" }.*$")
-"""What git-sync puts around them."""
+"""The frame that git-sync puts around git's messages."""
 _TELLING: Final = re.compile(r"^(fatal|error|ERROR)\b|Error\b")
 
 

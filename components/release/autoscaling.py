@@ -69,7 +69,7 @@ class WorkerScalerArgs:
     executor: Executor
     """Executors, which decide which tasks wait for a Celery worker."""
     workers: tuple[ScaledWorkers, ...]
-    """What is scaled, at least one."""
+    """The workloads that are scaled, at least one."""
     worker_grace_seconds: int
     """Time that a stopping worker has to finish its tasks, in seconds."""
     stateful: bool

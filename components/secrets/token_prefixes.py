@@ -39,4 +39,4 @@ TOKENS: Final = (
     ("a JSON Web Token", ("eyj",), r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*"),
     ("a Fernet key", ("=",), r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{43}=(?![A-Za-z0-9+/=_-])"),
 )
-"""What each is, in words that a message may use, what stands in it in small letters, and a pattern of all of it."""
+"""For each token: its name for messages, a part of it in small letters, and a pattern of the whole."""

@@ -44,7 +44,7 @@ _PIP: Final = "_PIP_ADDITIONAL_REQUIREMENTS"
 _ADDRESS: Final = "airflow:ingressHost and airflow:ingressPath"
 _TRUST: Final = "FORWARDED_ALLOW_IPS"
 _TLS: Final = re.compile("ssl|tls|cert")
-"""What the names of such annotations have in common, as in service.beta.kubernetes.io/aws-load-balancer-ssl-cert."""
+"""A part of the names of such annotations, as in service.beta.kubernetes.io/aws-load-balancer-ssl-cert."""
 _STATSD_PORT: Final = "9125"
 _IN_TEXT: Final = re.compile(
     r"databaseCleanup\.batchSize|statsd\.cache\.size|.+\.logGroomerSidecar\.(retention\w+|frequencyMinutes|maxSizePercent)"

@@ -52,7 +52,7 @@ class VerificationPods:
     monitored: bool = False
     """Whether statsd is told of a success."""
     pod: JobPod = field(default_factory=JobPod)
-    """What a team says of the pods of Jobs."""
+    """The values that a team gives to pods of Jobs."""
 
 
 def _login(password_secret: pulumi.Input[str]) -> list[dict[str, Any]]:
