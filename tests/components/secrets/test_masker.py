@@ -250,3 +250,11 @@ def test_public_half_is_shown_whichever_secret_holds_the_key_too() -> None:
         masker = Masker(secrets=secrets)
         assert masker.text(public_key(private)) == public_key(private)
         assert masker.text("".join(private.splitlines()[1:-1])) == "[secret]"
+
+
+def test_public_half_is_shown_although_a_text_was_masked_before_the_key_was_learned() -> None:
+    private = new_private_key()
+    masker = Masker(secrets=[json.dumps({"extra": {"private_key": "".join(private.splitlines()[1:-1])}})])
+    assert "[secret]" in masker.text(public_key(private))
+    masker.learn(private)
+    assert masker.text(public_key(private)) == public_key(private)
